@@ -1,0 +1,53 @@
+//! teebox against other tools, side by side in one run.
+//!
+//! `cargo bench --bench versus` runs every row; `-- --only WORD` those whose name contains WORD; `-- --rounds N` more of
+//! them; `-- --list` names them. Within a round every tool does the same work in turn, and what is printed is the median
+//! over the rounds of rtee's time divided by the peer's time in the same round, with the middle half of the ratios as
+//! spread. The machine's other load cancels out as far as it lasts longer than a round.
+//!
+//! Peers: GNU tee and busybox from the PATH, uutils tee from target/peers (benches/peers brings it).
+#![allow(missing_docs, clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::exit)]
+
+mod pipeline;
+mod role;
+mod rtee;
+mod stats;
+mod tool;
+
+use std::time::Instant;
+
+/// A comparison: its name, and what runs it.
+struct Row {
+    name: String,
+    run: Box<dyn Fn(&[tool::Tool], usize) -> Vec<stats::Line>>,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [verb, rest @ ..] = arguments.as_slice() {
+        if verb == "role" {
+            return role::play(rest);
+        }
+    }
+    let value = |option: &str| {
+        arguments.iter().position(|argument| argument == option).and_then(|at| arguments.get(at + 1)).cloned()
+    };
+    let only = value("--only").unwrap_or_default();
+    let rounds: usize = value("--rounds").map_or(11, |text| text.parse().expect("--rounds takes a number"));
+    let rows: Vec<Row> = rtee::rows().into_iter().filter(|row| row.name.contains(&only)).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        for row in rows {
+            println!("{}", row.name);
+        }
+        return;
+    }
+    let tools = tool::find();
+    let began = Instant::now();
+    println!("{}", stats::header());
+    for row in rows {
+        for line in (row.run)(&tools, rounds) {
+            println!("{}", line.show(&row.name));
+        }
+    }
+    eprintln!("{rounds} rounds a row, {} s", began.elapsed().as_secs());
+}

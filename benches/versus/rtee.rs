@@ -1,0 +1,233 @@
+//! rtee's rows.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+
+use crate::Row;
+use crate::pipeline::{Consumer, Input, Pipeline, children_cpu};
+use crate::stats::{Cost, Line, Ratio, median};
+use crate::tool::Tool;
+
+/// Where the FILEs of a row are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Files {
+    Null,
+    Tmpfs(usize),
+    Disk(usize),
+}
+
+impl Files {
+    fn paths(self) -> Vec<PathBuf> {
+        let disk = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/versus");
+        std::fs::create_dir_all(&disk).unwrap();
+        let named = |directory: &Path, count| {
+            (0..count).map(|index| directory.join(format!("teebox-versus-{}-{index}", std::process::id()))).collect()
+        };
+        match self {
+            Files::Null => vec!["/dev/null".into()],
+            Files::Tmpfs(count) => named(Path::new("/dev/shm"), count),
+            Files::Disk(count) => named(&disk, count),
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Files::Null => "/dev/null".to_owned(),
+            Files::Tmpfs(count) => format!("{count} on tmpfs"),
+            Files::Disk(count) => format!("{count} on disk"),
+        }
+    }
+
+    /// The goals in wall time against a peer.
+    fn goal(self, peer: &str, input: Input) -> (Option<f64>, Option<f64>) {
+        let wall = match (self, peer, input) {
+            (Files::Null, "uutils tee", Input::Vmsplice) => Some(1.0 / 0.9),
+            (Files::Null, "uutils tee", _) => Some(1.0),
+            (Files::Null, "GNU tee", Input::Vmsplice) => Some(0.1),
+            (Files::Tmpfs(4) | Files::Disk(4), "GNU tee", _) => Some(1.0 / 2.5),
+            (Files::Tmpfs(_) | Files::Disk(_), "GNU tee", _) => Some(0.5),
+            (Files::Tmpfs(_) | Files::Disk(_), "uutils tee", _) => Some(1.0 / 1.4),
+            _ => None,
+        };
+        let cpu = match peer {
+            "GNU tee" => Some(0.6),
+            "uutils tee" => Some(1.0),
+            _ => None,
+        };
+        (wall, cpu)
+    }
+}
+
+/// Runs `measure` for each tool in turn, `rounds` times, and compares ours (the first) with each of the others.
+fn compare(
+    tools: &[Tool],
+    rounds: usize,
+    unit: &'static str,
+    scale: f64,
+    goal: impl Fn(&str) -> (Option<f64>, Option<f64>),
+    mut measure: impl FnMut(&Tool) -> Cost,
+) -> Vec<Line> {
+    for tool in tools {
+        measure(tool);
+    }
+    let mut costs = vec![Vec::new(); tools.len()];
+    for round in 0..rounds {
+        for turn in 0..tools.len() {
+            let index = (round + turn) % tools.len();
+            costs[index].push(measure(&tools[index]));
+        }
+    }
+    let wall = |index: usize| costs[index].iter().map(|cost| cost.wall).collect::<Vec<_>>();
+    let cpu = |index: usize| costs[index].iter().map(|cost| cost.cpu).collect::<Vec<_>>();
+    (1..tools.len())
+        .map(|index| Line {
+            peer: tools[index].name,
+            ours: median(&wall(0)) * scale,
+            unit,
+            wall: Ratio::of(&wall(0), &wall(index)),
+            cpu: (cpu(0)[0] > 0.0).then(|| Ratio::of(&cpu(0), &cpu(index))),
+            goal: goal(tools[index].name),
+        })
+        .collect()
+}
+
+fn pipeline_row(input: Input, files: Files, consumer: Consumer, mebibytes: usize) -> Row {
+    let input_name = match input {
+        Input::Write => "write 64K",
+        Input::Vmsplice => "vmsplice",
+        Input::File => "a file",
+    };
+    let consumer_name = match consumer {
+        Consumer::Read => "read 256K",
+        Consumer::Splice => "splice",
+        Consumer::Null => "/dev/null",
+    };
+    let name = format!("rtee: {input_name} -> {} -> {consumer_name}", files.name());
+    let run = move |tools: &[Tool], rounds: usize| {
+        let pipeline = Pipeline { input, consumer, files: files.paths(), bytes: mebibytes << 20 };
+        let source = PathBuf::from(format!("/dev/shm/teebox-versus-{}-input", std::process::id()));
+        if input == Input::File {
+            std::fs::write(&source, vec![b'x'; pipeline.bytes]).unwrap();
+        }
+        let lines =
+            compare(tools, rounds, "s", 1.0, |peer| files.goal(peer, input), |tool| pipeline.run(tool, &source));
+        for file in pipeline.files.iter().filter(|file| !file.starts_with("/dev/null")) {
+            let _ = std::fs::remove_file(file);
+        }
+        let _ = std::fs::remove_file(source);
+        lines
+    };
+    Row { name, run: Box::new(run) }
+}
+
+/// `tool /dev/null < /dev/null`, start to end, the mean of many.
+fn start_row() -> Row {
+    let run = |tools: &[Tool], rounds: usize| {
+        let goal = |peer: &str| (matches!(peer, "GNU tee" | "busybox tee").then_some(1.0), None);
+        compare(tools, rounds * 3, "us", 1e6, goal, |tool| {
+            let times = 40;
+            let cpu = children_cpu();
+            let began = Instant::now();
+            for _ in 0..times {
+                let status = tool.command().arg("/dev/null").stdin(Stdio::null()).stdout(Stdio::null()).status();
+                assert!(status.unwrap().success());
+            }
+            let each = |seconds: f64| seconds / f64::from(times);
+            Cost { wall: each(began.elapsed().as_secs_f64()), cpu: each(children_cpu() - cpu) }
+        })
+    };
+    Row { name: "rtee: start to end on /dev/null".to_owned(), run: Box::new(run) }
+}
+
+/// A line of 100 bytes in and back out, again and again; the median.
+fn latency_row() -> Row {
+    let run = |tools: &[Tool], rounds: usize| {
+        let goal = |peer: &str| ((peer == "GNU tee").then_some(1.1), None);
+        let file = Files::Tmpfs(1).paths().remove(0);
+        let lines = compare(tools, rounds, "us", 1e6, goal, |tool| {
+            let mut command = tool.command();
+            let mut child = command.arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+            let line = [b'x'; 100];
+            let mut back = [0; 100];
+            let mut times = Vec::new();
+            for _ in 0..5000 {
+                let began = Instant::now();
+                input.write_all(&line).unwrap();
+                output.read_exact(&mut back).unwrap();
+                times.push(began.elapsed().as_secs_f64());
+            }
+            drop(input);
+            assert!(child.wait().unwrap().success());
+            Cost { wall: median(&times), cpu: 0.0 }
+        });
+        let _ = std::fs::remove_file(&file);
+        lines
+    };
+    Row { name: "rtee: a line there and back".to_owned(), run: Box::new(run) }
+}
+
+/// The most memory that any of its processes had resident, after 256 MiB, against the limit of 4 MiB.
+fn memory_row() -> Row {
+    let run = |tools: &[Tool], _rounds: usize| {
+        compare(tools, 3, "MiB", 1.0, |_| (None, None), |tool| {
+            let file = Files::Tmpfs(1).paths().remove(0);
+            let mut command = tool.command();
+            let mut child = command.arg(&file).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            let mut input = child.stdin.take().unwrap();
+            let block = vec![b'x'; 1 << 20];
+            for _ in 0..256 {
+                input.write_all(&block).unwrap();
+            }
+            let children = format!("/proc/{0}/task/{0}/children", child.id());
+            let children = std::fs::read_to_string(children).unwrap_or_default();
+            let most = children
+                .split_whitespace()
+                .map(str::to_owned)
+                .chain([child.id().to_string()])
+                .map(|pid| resident_peak(&pid))
+                .fold(0.0, f64::max);
+            drop(input);
+            assert!(child.wait().unwrap().success());
+            let _ = std::fs::remove_file(&file);
+            Cost { wall: most, cpu: 0.0 }
+        })
+    };
+    Row { name: "rtee: resident memory, largest process".to_owned(), run: Box::new(run) }
+}
+
+/// VmHWM of a process, in MiB.
+fn resident_peak(pid: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
+
+pub fn rows() -> Vec<Row> {
+    use {Consumer as C, Files as F, Input as I};
+    vec![
+        pipeline_row(I::Write, F::Null, C::Null, 2048),
+        pipeline_row(I::Write, F::Null, C::Read, 1024),
+        pipeline_row(I::Write, F::Tmpfs(1), C::Null, 768),
+        pipeline_row(I::Write, F::Tmpfs(1), C::Read, 768),
+        pipeline_row(I::Write, F::Tmpfs(1), C::Splice, 768),
+        pipeline_row(I::Write, F::Disk(1), C::Null, 768),
+        pipeline_row(I::Write, F::Disk(1), C::Read, 768),
+        pipeline_row(I::Write, F::Tmpfs(4), C::Read, 384),
+        pipeline_row(I::Write, F::Disk(4), C::Null, 384),
+        pipeline_row(I::Vmsplice, F::Null, C::Null, 16384),
+        pipeline_row(I::Vmsplice, F::Null, C::Splice, 16384),
+        pipeline_row(I::Vmsplice, F::Tmpfs(1), C::Null, 1024),
+        pipeline_row(I::Vmsplice, F::Disk(1), C::Splice, 1024),
+        pipeline_row(I::Vmsplice, F::Tmpfs(4), C::Splice, 512),
+        pipeline_row(I::File, F::Null, C::Null, 4096),
+        pipeline_row(I::File, F::Tmpfs(1), C::Null, 768),
+        pipeline_row(I::File, F::Disk(1), C::Read, 768),
+        pipeline_row(I::File, F::Tmpfs(4), C::Read, 384),
+        start_row(),
+        latency_row(),
+        memory_row(),
+    ]
+}

@@ -1,0 +1,74 @@
+//! Medians of ratios, and how a row is printed.
+
+/// What one run of one tool cost, in seconds (or, for a single figure, in any unit).
+#[derive(Clone, Copy, Default)]
+pub struct Cost {
+    pub wall: f64,
+    pub cpu: f64,
+}
+
+/// A row of the table: ours against one peer.
+pub struct Line {
+    pub peer: &'static str,
+    pub ours: f64,
+    pub unit: &'static str,
+    pub wall: Ratio,
+    pub cpu: Option<Ratio>,
+    /// The most that the ratio in wall time may be, and the one in CPU time.
+    pub goal: (Option<f64>, Option<f64>),
+}
+
+/// The median of ratios, and the quartiles around it.
+#[derive(Clone, Copy)]
+pub struct Ratio {
+    pub median: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+pub fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let at = ((sorted.len() - 1) as f64 * part).round() as usize;
+    sorted[at]
+}
+
+impl Ratio {
+    /// Ours over theirs, round by round.
+    pub fn of(ours: &[f64], theirs: &[f64]) -> Self {
+        let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(one, other)| one / other).collect();
+        Self { median: median(&ratios), low: quantile(&ratios, 0.25), high: quantile(&ratios, 0.75) }
+    }
+
+    fn show(self) -> String {
+        format!("{:5.2} ({:.2}-{:.2})", self.median, self.low, self.high)
+    }
+}
+
+pub fn header() -> String {
+    format!(
+        "| {:<44} | {:<11} | {:>11} | {:<17} | {:>4} | {:<17} | {:>4} |\n|{}|",
+        "row", "peer", "rtee", "wall ratio", "goal", "CPU ratio", "goal",
+        [46, 13, 13, 19, 6, 19, 6].map(|width| "-".repeat(width)).join("|")
+    )
+}
+
+impl Line {
+    pub fn show(&self, name: &str) -> String {
+        let goal = |goal: Option<f64>| goal.map_or(String::new(), |goal| format!("{goal:.2}"));
+        format!(
+            "| {name:<44} | {:<11} | {:>11} | {:<17} | {:>4} | {:<17} | {:>4} |",
+            self.peer,
+            format!("{:.2} {}", self.ours, self.unit),
+            self.wall.show(),
+            goal(self.goal.0),
+            self.cpu.map_or(String::new(), Ratio::show),
+            goal(self.goal.1),
+        )
+    }
+}

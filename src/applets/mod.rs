@@ -1,0 +1,14 @@
+//! The applets, one module each, and the table of them.
+
+use crate::applet::Applet;
+
+pub mod rtee;
+
+/// All applets, sorted by name.
+pub const ALL: &[Applet] = &[rtee::APPLET];
+
+/// The applet of that name.
+#[must_use]
+pub fn find(name: &[u8]) -> Option<&'static Applet> {
+    ALL.iter().find(|applet| applet.name.as_bytes() == name)
+}

@@ -1,0 +1,131 @@
+//! The writer of one FILE: a child at the end of a pipe, and the parent's handle on it.
+//!
+//! What is in the pipe reaches the FILE whatever becomes of the parent. The one exception is deliberate: until the
+//! parent opens the gate, a writer holds back what it has, and the parent may still take it back by ending the writer.
+//! That is how an error of one output can keep the first bytes from the outputs after it, as in tee(1). A parent that
+//! dies opens the gate as well.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use crate::fdio::duplicate::Branch;
+use crate::fdio::fork::{self, Child, Ended};
+use crate::fdio::pipe::{self, Pipe};
+use crate::fdio::poll;
+use crate::fdio::transfer::{self, Drain};
+
+/// The parent's handle on a writer.
+#[derive(Debug)]
+pub(super) struct Writer {
+    child: Child,
+    /// The pipe into it.
+    pub(super) branch: Branch,
+    /// Held until the first bytes are to be written.
+    gate: Option<OwnedFd>,
+    /// FILE had no room at the start (a FIFO that is full), so waiting for the writer could hold up the other outputs.
+    stalled: bool,
+}
+
+/// A writer whose input has ended.
+#[derive(Debug)]
+pub(super) struct Finishing(Child);
+
+/// Why a writer ended before its input did.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// FILE could not be written.
+    Write(Errno),
+    /// A signal killed the writer.
+    Killed(i32),
+}
+
+impl Writer {
+    /// Starts a writer and hands it `file`; where that can't be done, `file` stays as it was.
+    ///
+    /// With `watch`, a FILE that is a pipe is given up as soon as its reader leaves, not at the next write.
+    pub(super) fn start(file: &mut Option<OwnedFd>, watch: bool) -> Result<Self, Errno> {
+        let Some(fd) = file.as_ref() else { return Err(Errno::BADF) };
+        let stalled = !poll::is_writable(fd);
+        let Pipe { reader, writer } = Pipe::new()?;
+        let (gate, gate_in_child) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let keep = [fd.as_raw_fd(), reader.as_raw_fd(), gate_in_child.as_raw_fd()];
+        let child = fork::run(&keep, || {
+            let result = serve(reader.as_fd(), gate_in_child, file, watch);
+            // An exit status has room for every error number; they end at 133.
+            result.map_or_else(|errno| u8::try_from(errno.raw_os_error()).unwrap_or(u8::MAX), |()| 0)
+        })?;
+        *file = None;
+        Ok(Self { child, branch: Branch::new(writer), gate: Some(gate), stalled })
+    }
+
+    /// Opens the gate, and waits until the first `held` bytes were written. False when the writer ended instead.
+    pub(super) fn open_gate(&mut self, held: usize) -> bool {
+        let Some(gate) = self.gate.take() else { return true };
+        transfer::write_all(&gate, &held.to_ne_bytes()).is_ok() && (self.stalled || transfer::read(&gate, &mut [0]) == Ok(1))
+    }
+
+    /// Ends the writer's input; it finishes what is in its pipe.
+    pub(super) fn end_input(self) -> Finishing {
+        Finishing(self.child)
+    }
+
+
+    /// Whether the gate is still closed.
+    pub(super) fn is_gated(&self) -> bool {
+        self.gate.is_some()
+    }
+
+    /// Ends a writer whose gate is closed; its FILE gets nothing.
+    pub(super) fn abandon(self) {
+        self.child.kill();
+    }
+}
+
+impl Finishing {
+    /// Waits until the writer has ended.
+    pub(super) fn wait(self) -> Result<(), Fault> {
+        match self.0.wait() {
+            Ok(Ended::Exited(0)) => Ok(()),
+            Ok(Ended::Exited(errno)) => Err(Fault::Write(Errno::from_raw_os_error(errno.into()))),
+            Ok(Ended::Killed(signal)) => Err(Fault::Killed(signal)),
+            Err(errno) => Err(Fault::Write(errno)),
+        }
+    }
+}
+
+/// The child's work: the pipe into FILE.
+fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>, watch: bool) -> Result<(), Errno> {
+    let Some(file) = file.take() else { return Err(Errno::BADF) };
+    let watch = watch && pipe::is_pipe(&file);
+    let mut drain = Drain::new(pipe, file.as_fd());
+    let mut held = [0; size_of::<usize>()];
+    if transfer::read(&gate, &mut held) == Ok(held.len()) {
+        let mut held = usize::from_ne_bytes(held);
+        while held > 0 {
+            match drain.step(held)? {
+                0 => break,
+                count => held -= count,
+            }
+        }
+        // The parent may be gone, or not wait.
+        let _ = transfer::write_all(&gate, &[1]);
+    }
+    drop(gate);
+    loop {
+        if watch {
+            let mut fds = [PollFd::new(&pipe, PollFlags::IN), PollFd::new(&file, PollFlags::empty())];
+            poll::wait(&mut fds)?;
+            if fds[1].revents().contains(PollFlags::ERR) {
+                return Err(Errno::PIPE);
+            }
+        }
+        if drain.step(pipe::LARGE)? == 0 {
+            drop(drain);
+            return fork::close(file);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The fd-utility core: what every applet needs of descriptors, pipes, children and signals, each rule written once.
+//!
+//! It knows no applet, no option and no exit code, and it never prints. Failures are [`rustix::io::Errno`].
+//!
+//! - [`stdio`]: standard descriptors that may be closed
+//! - [`pipe`]: making pipes and their sizes
+//! - [`transfer`]: moving bytes from a descriptor to a descriptor, in the kernel or through a buffer
+//! - [`duplicate`]: tee(2) into several pipes
+//! - [`poll`]: waiting
+//! - [`fork`]: children that are functions
+//! - [`signal`]: dispositions, and dying of a signal
+
+pub mod duplicate;
+pub mod fork;
+pub mod pipe;
+pub mod poll;
+pub mod signal;
+pub mod source;
+pub mod stdio;
+pub mod transfer;

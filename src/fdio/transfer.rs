@@ -1,0 +1,104 @@
+//! Moving bytes from one descriptor to another: splice(2) where the kernel can, read(2) and write(2) where it can't.
+//!
+//! EINTR is retried and EAGAIN waits in poll(2), here and nowhere else.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::pipe::SpliceFlags;
+
+use super::poll;
+
+/// The size of a copy's buffer, in bytes: as much as a pipe of the default size holds.
+pub const BUFFER: usize = 64 * 1024;
+
+/// What splice(2) did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spliced {
+    /// So many bytes were moved; 0 is the end of the input.
+    Moved(usize),
+    /// Nothing was moved: the input is empty or the output full (only when asked not to wait).
+    WouldBlock,
+    /// Nothing was moved, and read(2) and write(2) have to tell why, or do it.
+    Refused,
+}
+
+/// Moves up to `length` bytes inside the kernel; one end has to be a pipe.
+///
+/// With `wait` false, a pipe that is empty or full gives [`Spliced::WouldBlock`]. An error moved nothing, so trying
+/// again with read(2) and write(2) neither loses nor repeats a byte; and the error to report is theirs, as splice(2) has
+/// others of its own (EINVAL for O_APPEND, or for /dev/full).
+pub fn splice(from: impl AsFd, to: impl AsFd, length: usize, wait: bool) -> Spliced {
+    let flags = SpliceFlags::MOVE | if wait { SpliceFlags::empty() } else { SpliceFlags::NONBLOCK };
+    loop {
+        match rustix::pipe::splice(&from, None, &to, None, length, flags) {
+            Ok(moved) => return Spliced::Moved(moved),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Spliced::WouldBlock,
+            Err(_) => return Spliced::Refused,
+        }
+    }
+}
+
+/// Reads what is there, waiting for the first byte; 0 is the end.
+pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        match rustix::io::read(&fd, &mut *buffer) {
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => poll::wait_for(&fd, PollFlags::IN)?,
+            result => return result,
+        }
+    }
+}
+
+/// Writes all of `bytes`, waiting as long as that takes.
+pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(&fd, bytes) {
+            // POSIX leaves it open; going on would be a loop without end.
+            Ok(0) => return Err(Errno::IO),
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => poll::wait_for(&fd, PollFlags::OUT)?,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Moves everything from a pipe to a descriptor, by splice(2) until that is refused.
+#[derive(Debug)]
+pub struct Drain<'a> {
+    pipe: BorrowedFd<'a>,
+    to: BorrowedFd<'a>,
+    /// Empty until splice(2) was refused.
+    buffer: Vec<u8>,
+}
+
+impl<'a> Drain<'a> {
+    /// A drain from `pipe`, which has to be a pipe's reading end, to `to`.
+    #[must_use]
+    pub fn new(pipe: BorrowedFd<'a>, to: BorrowedFd<'a>) -> Self {
+        Self { pipe, to, buffer: Vec::new() }
+    }
+
+    /// Moves up to `length` bytes, waiting for the first; returns how many, 0 at the end of the input.
+    ///
+    /// An error is the output's (a pipe that is read has none). What was read of the pipe before it is lost to this
+    /// output, as it is in a failed write(2).
+    pub fn step(&mut self, length: usize) -> Result<usize, Errno> {
+        while self.buffer.is_empty() {
+            match splice(self.pipe, self.to, length, true) {
+                Spliced::Moved(moved) => return Ok(moved),
+                // The pipe is ours and waits; it is the output that doesn't.
+                Spliced::WouldBlock => poll::wait_for(self.to, PollFlags::OUT)?,
+                Spliced::Refused => self.buffer.resize(BUFFER, 0),
+            }
+        }
+        let length = length.min(self.buffer.len());
+        let count = read(self.pipe, &mut self.buffer[..length])?;
+        write_all(self.to, &self.buffer[..count])?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,116 @@
+//! Names as a shell could read them back, in the form GNU tools use in their messages.
+//!
+//! `out.txt` stays as it is, `a b` becomes `'a b'`, `it's` becomes `"it's"`, and bytes that a terminal must not get
+//! raw are written as `'a'$'\n''b'`.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+
+/// Quotes `name` if it needs that, for the locale that LC_ALL, LC_CTYPE and LANG name.
+#[must_use]
+pub fn quote(name: &OsStr) -> String {
+    quote_for(name.as_bytes(), locale_is_utf8())
+}
+
+/// Whether the environment names a UTF-8 locale; only then are bytes above 127 shown as characters.
+fn locale_is_utf8() -> bool {
+    let named = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    named.is_some_and(|value| {
+        let value = value.to_string_lossy().to_ascii_lowercase();
+        value.contains(".utf-8") || value.contains(".utf8")
+    })
+}
+
+/// A piece of a name: a character that can be shown, or a byte that has to be escaped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Shown(char),
+    Escaped(u8),
+}
+
+fn pieces(name: &[u8], utf8: bool) -> Vec<Piece> {
+    let mut pieces = Vec::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let shown = !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}') && (c.is_ascii() || utf8);
+            if shown {
+                pieces.push(Piece::Shown(c));
+            } else {
+                pieces.extend(c.encode_utf8(&mut [0; 4]).bytes().map(Piece::Escaped));
+            }
+        }
+        pieces.extend(chunk.invalid().iter().copied().map(Piece::Escaped));
+    }
+    pieces
+}
+
+fn quote_for(name: &[u8], utf8: bool) -> String {
+    let pieces = pieces(name, utf8);
+    let escaped = pieces.iter().any(|piece| matches!(piece, Piece::Escaped(_)));
+    let apostrophe = pieces.contains(&Piece::Shown('\''));
+    let shown = || {
+        pieces.iter().filter_map(|piece| match piece {
+            Piece::Shown(c) => Some(*c),
+            Piece::Escaped(_) => None,
+        })
+    };
+    // What a shell would act on between double quotes, or at the start of a word, or in an interactive line.
+    let special = shown().any(|c| r##"!"$&()*;<=>?[\^`|"##.contains(c))
+        || matches!(name.first(), Some(b'#' | b'~'))
+        || matches!(name, b"{" | b"}");
+
+    if !escaped && !apostrophe {
+        let plain = !special && !name.is_empty() && !shown().any(|c| c == ' ' || c == ':');
+        let text: String = shown().collect();
+        return if plain { text } else { format!("'{text}'") };
+    }
+    if !escaped && !special && !shown().any(|c| "#{|}~".contains(c)) {
+        return format!("\"{}\"", shown().collect::<String>());
+    }
+    single_quoted(&pieces, apostrophe)
+}
+
+/// Between single quotes, with apostrophes as `'\''` and runs of escapes as `'$'\n'`.
+fn single_quoted(pieces: &[Piece], apostrophe: bool) -> String {
+    let mut text = String::from("'");
+    // GNU's form begins with an empty `''` when a name that has an apostrophe ends in an escape. To a shell it is the
+    // same name, and messages stay comparable byte for byte.
+    let mut in_escape = apostrophe
+        && matches!(pieces.last(), Some(Piece::Escaped(_)))
+        && matches!(pieces.first(), Some(Piece::Shown(_)));
+    for piece in pieces {
+        match *piece {
+            Piece::Shown('\'') => {
+                text.push_str(r"'\''");
+                in_escape = false;
+            }
+            Piece::Shown(c) => {
+                if in_escape {
+                    text.push_str("''");
+                    in_escape = false;
+                }
+                text.push(c);
+            }
+            Piece::Escaped(byte) => {
+                if !in_escape {
+                    text.push_str("'$'");
+                    in_escape = true;
+                }
+                match byte {
+                    0x07 => text.push_str(r"\a"),
+                    0x08 => text.push_str(r"\b"),
+                    b'\t' => text.push_str(r"\t"),
+                    b'\n' => text.push_str(r"\n"),
+                    0x0b => text.push_str(r"\v"),
+                    0x0c => text.push_str(r"\f"),
+                    b'\r' => text.push_str(r"\r"),
+                    // Writing to a String can't fail.
+                    _ => drop(write!(text, r"\{byte:03o}")),
+                }
+            }
+        }
+    }
+    text.push('\'');
+    text
+}
