@@ -12,7 +12,7 @@ use crate::tool::Tool;
 
 /// Where the bytes come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Input {
+pub(crate) enum Input {
     /// A pipe from a process that writes 64 KiB at a time.
     Write,
     /// A pipe from a process that gives its pages away with vmsplice(2).
@@ -23,7 +23,7 @@ pub enum Input {
 
 /// Where standard output goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Consumer {
+pub(crate) enum Consumer {
     /// A pipe to a process that reads 256 KiB at a time.
     Read,
     /// A pipe to a process that moves it to /dev/null with splice(2).
@@ -33,12 +33,12 @@ pub enum Consumer {
 }
 
 /// A whole pipeline.
-pub struct Pipeline {
-    pub input: Input,
-    pub consumer: Consumer,
+pub(crate) struct Pipeline {
+    pub(crate) input: Input,
+    pub(crate) consumer: Consumer,
     /// The FILEs.
-    pub files: Vec<PathBuf>,
-    pub bytes: usize,
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) bytes: usize,
 }
 
 fn role(arguments: &[&str]) -> Command {
@@ -48,7 +48,7 @@ fn role(arguments: &[&str]) -> Command {
 }
 
 /// The CPU time of all children that were waited for, and of theirs.
-pub fn children_cpu() -> f64 {
+pub(crate) fn children_cpu() -> f64 {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
     let seconds = |time: nix::sys::time::TimeVal| {
         Duration::new(u64::try_from(time.tv_sec()).unwrap(), u32::try_from(time.tv_usec()).unwrap() * 1000).as_secs_f64()
@@ -58,7 +58,7 @@ pub fn children_cpu() -> f64 {
 
 impl Pipeline {
     /// Runs it once with `tool`. `source` is the file for [`Input::File`].
-    pub fn run(&self, tool: &Tool, source: &Path) -> Cost {
+    pub(crate) fn run(&self, tool: &Tool, source: &Path) -> Cost {
         for file in &self.files {
             if file.starts_with("/dev/null") {
                 continue;

@@ -6,7 +6,7 @@ use std::io::{IoSlice, Read, Write};
 use rustix::pipe::{IoSliceRaw, SpliceFlags};
 
 /// `produce write BYTES`, `produce vmsplice BYTES`, `consume read`, `consume splice`.
-pub fn play(arguments: &[String]) {
+pub(crate) fn play(arguments: &[String]) {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["produce", "write", bytes] => write(bytes.parse().unwrap()),

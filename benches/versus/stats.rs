@@ -2,31 +2,31 @@
 
 /// What one run of one tool cost, in seconds (or, for a single figure, in any unit).
 #[derive(Clone, Copy, Default)]
-pub struct Cost {
-    pub wall: f64,
-    pub cpu: f64,
+pub(crate) struct Cost {
+    pub(crate) wall: f64,
+    pub(crate) cpu: f64,
 }
 
 /// A row of the table: ours against one peer.
-pub struct Line {
-    pub peer: &'static str,
-    pub ours: f64,
-    pub unit: &'static str,
-    pub wall: Ratio,
-    pub cpu: Option<Ratio>,
+pub(crate) struct Line {
+    pub(crate) peer: &'static str,
+    pub(crate) ours: f64,
+    pub(crate) unit: &'static str,
+    pub(crate) wall: Ratio,
+    pub(crate) cpu: Option<Ratio>,
     /// The most that the ratio in wall time may be, and the one in CPU time.
-    pub goal: (Option<f64>, Option<f64>),
+    pub(crate) goal: (Option<f64>, Option<f64>),
 }
 
 /// The median of ratios, and the quartiles around it.
 #[derive(Clone, Copy)]
-pub struct Ratio {
-    pub median: f64,
-    pub low: f64,
-    pub high: f64,
+pub(crate) struct Ratio {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
 }
 
-pub fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
@@ -40,7 +40,7 @@ fn quantile(values: &[f64], part: f64) -> f64 {
 
 impl Ratio {
     /// Ours over theirs, round by round.
-    pub fn of(ours: &[f64], theirs: &[f64]) -> Self {
+    pub(crate) fn of(ours: &[f64], theirs: &[f64]) -> Self {
         let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(one, other)| one / other).collect();
         Self { median: median(&ratios), low: quantile(&ratios, 0.25), high: quantile(&ratios, 0.75) }
     }
@@ -50,7 +50,7 @@ impl Ratio {
     }
 }
 
-pub fn header() -> String {
+pub(crate) fn header() -> String {
     format!(
         "| {:<44} | {:<11} | {:>11} | {:<17} | {:>4} | {:<17} | {:>4} |\n|{}|",
         "row", "peer", "rtee", "wall ratio", "goal", "CPU ratio", "goal",
@@ -59,7 +59,7 @@ pub fn header() -> String {
 }
 
 impl Line {
-    pub fn show(&self, name: &str) -> String {
+    pub(crate) fn show(&self, name: &str) -> String {
         let goal = |goal: Option<f64>| goal.map_or(String::new(), |goal| format!("{goal:.2}"));
         format!(
             "| {name:<44} | {:<11} | {:>11} | {:<17} | {:>4} | {:<17} | {:>4} |",

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A tee.
-pub struct Tool {
-    pub name: &'static str,
+pub(crate) struct Tool {
+    pub(crate) name: &'static str,
     /// The program and its leading arguments.
-    pub command: Vec<PathBuf>,
+    pub(crate) command: Vec<PathBuf>,
 }
 
 impl Tool {
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]);
         command
@@ -19,7 +19,7 @@ impl Tool {
 }
 
 /// The tools that are here; those that are not are named on standard error.
-pub fn find() -> Vec<Tool> {
+pub(crate) fn find() -> Vec<Tool> {
     let ours = Path::new(env!("CARGO_BIN_EXE_teebox")).to_owned();
     let uutils = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/tee");
     let candidates = [

@@ -8,6 +8,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
 
+use super::pipe::{self, Pipe};
 use super::poll;
 
 /// The size of a copy's buffer, in bytes: as much as a pipe of the default size holds.
@@ -68,11 +69,19 @@ pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 /// Moves everything from a pipe to a descriptor, by splice(2) until that is refused.
+///
+/// The way leads through a second pipe. splice(2) to a file, a terminal or a socket holds its pipe's lock until the write
+/// is done, and whoever fills that pipe meanwhile hangs, spinning or beyond the reach of signals.
 #[derive(Debug)]
 pub struct Drain<'a> {
     pipe: BorrowedFd<'a>,
     to: BorrowedFd<'a>,
-    /// Empty until splice(2) was refused.
+    /// None where it could not be made; the buffer serves then.
+    stage: Option<Pipe>,
+    /// The bytes in the stage.
+    staged: usize,
+    widened: bool,
+    /// Empty until it is needed.
     buffer: Vec<u8>,
 }
 
@@ -80,7 +89,7 @@ impl<'a> Drain<'a> {
     /// A drain from `pipe`, which has to be a pipe's reading end, to `to`.
     #[must_use]
     pub fn new(pipe: BorrowedFd<'a>, to: BorrowedFd<'a>) -> Self {
-        Self { pipe, to, buffer: Vec::new() }
+        Self { pipe, to, stage: Pipe::new().ok(), staged: 0, widened: false, buffer: Vec::new() }
     }
 
     /// Moves up to `length` bytes, waiting for the first; returns how many, 0 at the end of the input.
@@ -88,16 +97,46 @@ impl<'a> Drain<'a> {
     /// An error is the output's (a pipe that is read has none). What was read of the pipe before it is lost to this
     /// output, as it is in a failed write(2).
     pub fn step(&mut self, length: usize) -> Result<usize, Errno> {
-        while self.buffer.is_empty() {
-            match splice(self.pipe, self.to, length, true) {
-                Spliced::Moved(moved) => return Ok(moved),
-                // The pipe is ours and waits; it is the output that doesn't.
-                Spliced::WouldBlock => poll::wait_for(self.to, PollFlags::OUT)?,
-                Spliced::Refused => self.buffer.resize(BUFFER, 0),
+        let Some(stage) = &self.stage else { return self.copy(self.pipe, length) };
+        if self.staged == 0 {
+            match splice(self.pipe, &stage.writer, length, true) {
+                Spliced::Moved(count) => self.staged = count,
+                Spliced::WouldBlock | Spliced::Refused => {
+                    self.stage = None;
+                    return self.copy(self.pipe, length);
+                }
+            }
+            if self.staged >= BUFFER / 2 && !self.widened {
+                pipe::widen(&stage.writer);
+                self.widened = true;
             }
         }
-        let length = length.min(self.buffer.len());
-        let count = read(self.pipe, &mut self.buffer[..length])?;
+        let length = self.staged.min(length);
+        loop {
+            match splice(&stage.reader, self.to, length, true) {
+                Spliced::Moved(count) => {
+                    self.staged -= count;
+                    return Ok(count);
+                }
+                // The stage is ours and waits; it is the output that doesn't.
+                Spliced::WouldBlock => poll::wait_for(self.to, PollFlags::OUT)?,
+                Spliced::Refused => break,
+            }
+        }
+        // What is in the stage goes first; then there is no further use for it.
+        let Some(stage) = self.stage.take() else { return Ok(0) };
+        let mut moved = 0;
+        while moved < self.staged {
+            moved += self.copy(stage.reader.as_fd(), self.staged - moved)?;
+        }
+        self.staged = 0;
+        Ok(moved)
+    }
+
+    fn copy(&mut self, from: BorrowedFd<'_>, length: usize) -> Result<usize, Errno> {
+        self.buffer.resize(BUFFER, 0);
+        let length = length.min(BUFFER);
+        let count = read(from, &mut self.buffer[..length])?;
         write_all(self.to, &self.buffer[..count])?;
         Ok(count)
     }

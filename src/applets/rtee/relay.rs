@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::Resource;
 
@@ -150,10 +150,7 @@ impl Relay {
             };
             match opened {
                 Ok(file) => {
-                    let twin = match (&stdout_stat, rustix::fs::fstat(&file)) {
-                        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
-                        _ => false,
-                    };
+                    let twin = stdout_stat.as_ref().is_ok_and(|stdout| is_twin(stdout, &file));
                     self.outputs.push(Output { name: name.clone(), sink: Sink::Direct(file), twin });
                 }
                 Err(errno) => self.report(name, errno)?,
@@ -494,6 +491,17 @@ impl Relay {
             result.and(lost)
         })
     }
+}
+
+/// Whether what is written to `file` lands between the bytes of standard output.
+fn is_twin(stdout: &Stat, file: &OwnedFd) -> bool {
+    let Ok(stat) = rustix::fs::fstat(file) else { return false };
+    (stat.st_dev, stat.st_ino) == (stdout.st_dev, stdout.st_ino)
+        && match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile | FileType::Fifo => true,
+            FileType::CharacterDevice => rustix::termios::isatty(file),
+            _ => false,
+        }
 }
 
 /// RLIMIT_FSIZE is set. EFBIG has other causes, and no signal with them.
