@@ -3,13 +3,14 @@
 //! Dependencies point one way:
 //!
 //! ```text
-//! main -> dispatch -> applets -> fdio, error, report -> quote
+//! main -> dispatch -> applets -> error, progress, report, fdio
 //! ```
 //!
 //! - [`dispatch`] finds the applet by the program's name or its first argument, and is the `teebox` command itself.
 //! - [`applet`] says what an applet is; [`applets`] holds one module each, and the table of them.
 //! - [`fdio`] is the core: pipes, splice(2), tee(2), poll(2), fork(2), signals. It knows no applet and never prints.
-//! - [`error`] turns what went wrong into an exit status; [`report`] says it on standard error; [`quote`] quotes names.
+//! - [`error`] turns what went wrong into an exit status; [`report`] says it on standard error, with names
+//!   as [`quote`] has them; [`progress`] shows how far a long job is.
 //!
 //! Unsafe code lives in [`fdio::fork`], [`fdio::signal`] and the entry point, and nowhere else.
 
@@ -18,5 +19,6 @@ pub mod applets;
 pub mod dispatch;
 pub mod error;
 pub mod fdio;
+pub mod progress;
 pub mod quote;
 pub mod report;

@@ -1,7 +1,7 @@
 //! The ends of a pipeline: producers that write and consumers that read, each a process of this same program.
 
 use std::fs::OpenOptions;
-use std::io::{IoSlice, Read, Write};
+use std::io::IoSlice;
 
 use rustix::pipe::{IoSliceRaw, SpliceFlags};
 
@@ -19,12 +19,9 @@ pub(crate) fn play(arguments: &[String]) {
 
 fn write(mut bytes: usize) {
     let block = vec![b'x'; 64 * 1024];
-    let mut stdout = std::io::stdout().lock();
+    // Not by std's Stdout, which looks for newlines in what it is given.
     while bytes > 0 {
-        let count = bytes.min(block.len());
-        stdout.write_all(&block[..count]).unwrap();
-        stdout.flush().unwrap();
-        bytes -= count;
+        bytes -= rustix::io::write(rustix::stdio::stdout(), &block[..bytes.min(block.len())]).unwrap();
     }
 }
 
@@ -44,8 +41,7 @@ fn vmsplice(mut bytes: usize) {
 
 fn read() {
     let mut block = vec![0; 256 * 1024];
-    let mut stdin = std::io::stdin().lock();
-    while stdin.read(&mut block).unwrap() > 0 {}
+    while rustix::io::read(rustix::stdio::stdin(), &mut block[..]).unwrap() > 0 {}
 }
 
 fn splice() {

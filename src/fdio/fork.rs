@@ -47,7 +47,7 @@ pub fn run(keep: &[RawFd], task: impl FnOnce() -> u8) -> Result<Child, Errno> {
         Ok(ForkResult::Child) => {
             signal::unblock_job_control();
             close_all_but(keep);
-            be_a_batch_job();
+            yield_to_others();
             let status = std::panic::catch_unwind(AssertUnwindSafe(task)).unwrap_or(u8::MAX);
             // SAFETY: _exit(2) runs no destructors and no handlers of the parent's.
             unsafe { libc::_exit(i32::from(status)) }
@@ -117,9 +117,9 @@ fn close_range(first: RawFd, last: RawFd) {
     }
 }
 
-/// SCHED_BATCH: the child doesn't interrupt the parent each time it is woken, which cuts the CPU time of both. See
-/// sched(7).
-fn be_a_batch_job() {
+/// SCHED_BATCH for this process: when it is woken, whoever runs is not interrupted for it. Between the processes of one
+/// pipeline that saves many switches. See sched(7).
+pub fn yield_to_others() {
     // SAFETY: `param` is all that the call reads, and zero is the one priority that SCHED_BATCH has.
     unsafe {
         let param: libc::sched_param = std::mem::zeroed();

@@ -7,6 +7,7 @@
 //! - [`transfer`]: moving bytes from a descriptor to a descriptor, in the kernel or through a buffer
 //! - [`duplicate`]: tee(2) into several pipes
 //! - [`poll`]: waiting
+//! - [`source`]: an input of any kind as a pipe
 //! - [`fork`]: children that are functions
 //! - [`signal`]: dispositions, and dying of a signal
 

@@ -9,6 +9,9 @@ use rustix::pipe::PipeFlags;
 /// The size to ask for where much data flows: the default of /proc/sys/fs/pipe-max-size, in bytes.
 pub const LARGE: usize = 1 << 20;
 
+/// What the smallest pipe holds, and the most that is written whole where several write (PIPE_BUF), in bytes.
+pub const PAGE: usize = 4096;
+
 /// The two ends of a pipe.
 #[derive(Debug)]
 pub struct Pipe {

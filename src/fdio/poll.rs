@@ -20,10 +20,19 @@ pub fn wait_for(fd: impl AsFd, events: PollFlags) -> Result<(), Errno> {
     wait(&mut [PollFd::new(&fd, events)])
 }
 
+/// Whether a read of `fd` would go on at once: there is data, an end or an error to be had.
+#[must_use]
+pub fn is_readable(fd: impl AsFd) -> bool {
+    has_now(fd, PollFlags::IN)
+}
+
 /// Whether a write to `fd` would go on at once: there is room, or an error to be had.
 #[must_use]
 pub fn is_writable(fd: impl AsFd) -> bool {
+    has_now(fd, PollFlags::OUT)
+}
+
+fn has_now(fd: impl AsFd, events: PollFlags) -> bool {
     let none = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let mut fds = [PollFd::new(&fd, PollFlags::OUT)];
-    rustix::event::poll(&mut fds, Some(&none)) != Ok(0)
+    rustix::event::poll(&mut [PollFd::new(&fd, events)], Some(&none)) != Ok(0)
 }

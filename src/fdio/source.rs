@@ -1,42 +1,38 @@
 //! An input of any kind as a pipe that can be duplicated from.
+//!
+//! Even an input that is a pipe goes through one of our own. Between tee(2) and the splice(2) that takes what was
+//! duplicated, another process that reads the same pipe could take it; and while splice(2) waits for a terminal it
+//! holds its pipe's lock, which the input's writers need.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use rustix::event::PollFlags;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::pipe::{self, Pipe};
+use super::poll;
 use super::transfer::{self, Spliced};
 
 /// An input, and the pipe its bytes come through.
 #[derive(Debug)]
 pub struct Source<'a> {
     input: BorrowedFd<'a>,
-    /// None where no pipe could be made; then bytes are had by reading only.
+    kind: Option<FileType>,
+    /// None where no pipe could be made, or tee(2) is refused: then bytes are had by reading only.
     pipe: Option<Pipe>,
-    direct: bool,
     /// The bytes in the pipe.
     held: usize,
     /// splice(2) from the input was refused.
-    refused: bool,
-    /// The input is a regular file, which never makes anyone wait.
-    regular: bool,
+    copies: bool,
 }
 
 impl<'a> Source<'a> {
     /// The source of what `input` gives.
     #[must_use]
     pub fn new(input: BorrowedFd<'a>) -> Self {
-        let kind = rustix::fs::fstat(input).map(|stat| FileType::from_raw_mode(stat.st_mode));
-        let direct = kind == Ok(FileType::Fifo) && std::env::var_os("DIRECT").is_some();
-        Self {
-            input,
-            direct,
-            pipe: if direct { None } else { Pipe::new().ok() },
-            held: 0,
-            refused: false,
-            regular: kind == Ok(FileType::RegularFile),
-        }
+        let kind = rustix::fs::fstat(input).ok().map(|stat| FileType::from_raw_mode(stat.st_mode));
+        Self { input, kind, pipe: Pipe::new().ok(), held: 0, copies: false }
     }
 
     /// The input itself, to wait for.
@@ -45,38 +41,39 @@ impl<'a> Source<'a> {
         self.input
     }
 
-    /// Whether waiting is pointless, as there are bytes held or the input is a regular file.
+    /// Whether nobody has to wait: there are bytes held, or the input is a regular file.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.held > 0 || self.regular
+        self.held > 0 || self.kind == Some(FileType::RegularFile)
     }
 
-    /// The pipe to duplicate from, if there is one.
+    /// Whether the input is a pipe.
+    #[must_use]
+    pub fn is_pipe(&self) -> bool {
+        self.kind == Some(FileType::Fifo)
+    }
+
+    /// The pipe to duplicate from and to take from with splice(2), if there is one.
     #[must_use]
     pub fn pipe(&self) -> Option<BorrowedFd<'_>> {
-        if self.direct { Some(self.input) } else { self.pipe.as_ref().map(|pipe| pipe.reader.as_fd()) }
-    }
-
-    /// Lets the pipe be; from here on bytes are had by reading only.
-    pub fn give_up_pipe(&mut self) {
-        self.direct = false;
+        self.pipe.as_ref().map(|pipe| pipe.reader.as_fd())
     }
 
     /// Brings up to `length` bytes into the pipe, waiting for the first, unless it holds some already. Returns how many
     /// it holds, 0 at the end of the input; where there is no pipe, `length`.
     pub fn fill(&mut self, length: usize) -> Result<usize, Errno> {
         let Some(pipe) = &self.pipe else { return Ok(length) };
-        while self.held == 0 && !self.refused {
+        while self.held == 0 && !self.copies {
             match transfer::splice(self.input, &pipe.writer, length, true) {
                 Spliced::Moved(0) => return Ok(0),
                 Spliced::Moved(count) => self.held = count,
-                Spliced::WouldBlock => super::poll::wait_for(self.input, rustix::event::PollFlags::IN)?,
-                Spliced::Refused => self.refused = true,
+                Spliced::WouldBlock => poll::wait_for(self.input, PollFlags::IN)?,
+                Spliced::Refused => self.copies = true,
             }
         }
         if self.held == 0 {
-            // One page fits into any pipe that is empty.
-            let mut page = [0; 4096];
+            // A page fits into any pipe that is empty.
+            let mut page = [0; pipe::PAGE];
             let length = length.min(page.len());
             let count = transfer::read(self.input, &mut page[..length])?;
             transfer::write_all(&pipe.writer, &page[..count])?;
@@ -85,27 +82,30 @@ impl<'a> Source<'a> {
         Ok(self.held)
     }
 
-    /// Notes that `count` bytes were moved out of the pipe.
-    pub fn moved(&mut self, count: usize) {
+    /// Notes that `count` bytes were taken from the pipe with splice(2).
+    pub fn taken(&mut self, count: usize) {
         self.held = self.held.saturating_sub(count);
     }
 
     /// Reads bytes at the head, waiting for the first; 0 is the end of the input.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        match &self.pipe {
-            Some(pipe) => {
-                let length = self.held.min(buffer.len());
-                let count = transfer::read(&pipe.reader, &mut buffer[..length])?;
-                self.held -= count;
-                Ok(count)
-            }
-            None => transfer::read(self.input, buffer),
+        let Some(pipe) = &self.pipe else { return transfer::read(self.input, buffer) };
+        let length = self.held.min(buffer.len());
+        let count = transfer::read(&pipe.reader, &mut buffer[..length])?;
+        self.held -= count;
+        Ok(count)
+    }
+
+    /// Gives up the pipe once it is empty, so that from then on bytes are read straight from the input.
+    pub fn give_up_pipe(&mut self) {
+        if self.held == 0 {
+            self.pipe = None;
         }
     }
 
-    /// Makes the input's pipe, and the one in between, as large as they may be.
+    /// Makes the input's own pipe, and the one behind it, as large as they may be.
     pub fn widen(&self) {
-        if !self.regular {
+        if self.is_pipe() {
             pipe::widen(self.input);
         }
         if let Some(pipe) = &self.pipe {

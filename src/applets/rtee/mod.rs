@@ -1,8 +1,11 @@
 //! rtee: standard input to standard output and to every FILE, each FILE with a writer of its own.
 //!
-//! This file is the command line and the plan. [`relay`] is the loop that serves standard output and feeds the
-//! writers; [`writer`] is the child that serves one FILE.
+//! This file is the command line and the order of things. [`policy`] says what errors mean, [`output`] holds standard
+//! output and the FILEs, [`relay`] is the loop that serves standard output and feeds the writers, and [`writer`] is the
+//! child that serves one FILE.
 
+mod output;
+mod policy;
 mod relay;
 mod writer;
 
@@ -10,11 +13,18 @@ use std::ffi::OsString;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use rustix::io::Errno;
 
 use crate::applet::{self, Applet};
-use crate::error::Error;
-use crate::fdio::signal::{self, Inherited, Signal};
-use relay::{BrokenPipe, Policy, Relay};
+use crate::error::{Error, FAILED};
+use crate::fdio::signal::{self, Signal};
+use crate::fdio::source::Source;
+use crate::fdio::stdio;
+use crate::progress::{self, Progress};
+use crate::report::{self, Subject};
+use output::{Outputs, Stop};
+use policy::Policy;
+use relay::Relay;
 
 /// The row of the table.
 pub const APPLET: Applet = Applet {
@@ -94,6 +104,7 @@ fn command() -> Command {
                 .value_parser(ModeParser)
                 .help("What to do about an error of an output; without MODE: warn-nopipe"),
         )
+        .arg(progress::option())
         .arg(
             Arg::new("file")
                 .value_name("FILE")
@@ -165,27 +176,21 @@ fn run(arguments: &ArgMatches) -> Result<u8, Error> {
     } else {
         arguments.get_one::<Mode>("output-error").copied()
     };
-    let policy = policy(mode);
+    let stdin = rustix::stdio::stdin();
+    let mut outputs = Outputs::new(Policy::new(mode));
     let files = arguments.get_many::<OsString>("file").unwrap_or_default();
-    Relay::new(policy).run(files, arguments.get_flag("append"))
-}
-
-/// What a mode means, given the dispositions that were inherited.
-///
-/// SIGPIPE and SIGXFSZ are ignored from here on, so that a failed write comes back as EPIPE or EFBIG and the writers can
-/// finish before rtee ends by the signal.
-fn policy(mode: Option<Mode>) -> Policy {
-    let pipe = signal::ignore(Signal::SIGPIPE);
-    let size = signal::ignore(Signal::SIGXFSZ);
-    let broken_pipe = match (mode, pipe) {
-        (None, Inherited::Default) => BrokenPipe::Signal,
-        (None, Inherited::Ignored) | (Some(Mode::WarnNopipe | Mode::ExitNopipe), _) => BrokenPipe::Drop,
-        (Some(Mode::Warn | Mode::Exit), _) => BrokenPipe::Report,
-    };
-    Policy {
-        broken_pipe,
-        exit_at_error: matches!(mode, Some(Mode::Exit | Mode::ExitNopipe)),
-        watch_readers: matches!(mode, Some(Mode::WarnNopipe | Mode::ExitNopipe)),
-        size_signal: size == Inherited::Default,
+    let opened = outputs.open(files, arguments.get_flag("append"));
+    let progress = Progress::new(arguments.get_flag("progress"), stdin);
+    let mut relay = Relay::new(Source::new(stdin), outputs, progress);
+    let relayed = opened.and_then(|()| relay.run());
+    let finished = relay.finish();
+    if stdio::was_closed(stdin) {
+        report::failure(NAME, Subject::Words("standard input"), Errno::BADF);
+        return Ok(FAILED);
+    }
+    match (relayed.and(finished), relay.outputs.failed) {
+        (Err(Stop::Signal(signal)), _) => Err(Error::Signal(signal)),
+        (Err(Stop::Failure), _) | (Ok(()), true) => Ok(FAILED),
+        (Ok(()), false) => Ok(0),
     }
 }

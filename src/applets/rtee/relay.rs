@@ -3,224 +3,71 @@
 //! Each round brings a chunk into the source's pipe, duplicates it into every writer's, and only then moves it to
 //! standard output. So whatever appears there is out of the parent's hands for every FILE.
 
-use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use rustix::process::Resource;
 
 use super::NAME;
-use super::writer::{Fault, Writer};
-use crate::error::{Error, FAILED};
+use super::output::{Outputs, Stop, stdout};
 use crate::fdio::duplicate::Duplicated;
-use crate::fdio::signal::{self, Signal};
 use crate::fdio::source::Source;
 use crate::fdio::transfer::{self, Spliced};
-use crate::fdio::{pipe, poll, stdio};
+use crate::fdio::{fork, pipe, poll};
+use crate::progress::Progress;
 use crate::report::{self, Subject};
 
-/// The first chunk goes through in tee(1)'s order, one output at a time, and is no larger than this.
+/// The first chunk goes through in tee(1)'s order, one output at a time, and is no larger than this, in bytes.
 const FIRST: usize = 8192;
 
-/// What the options say about errors.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Policy {
-    /// What it means that an output's reader has left.
-    pub(super) broken_pipe: BrokenPipe,
-    /// Whether the first error that is reported ends the run.
-    pub(super) exit_at_error: bool,
-    /// Whether an output whose reader leaves is given up at once, not at its next write.
-    pub(super) watch_readers: bool,
-    /// Whether exceeding the limit on file sizes ends the run by SIGXFSZ.
-    pub(super) size_signal: bool,
-}
-
-/// What it means that an output's reader has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BrokenPipe {
-    /// The run ends by SIGPIPE.
-    Signal,
-    /// The output is given up without a word.
-    Drop,
-    /// It is an error like any other.
-    Report,
-}
-
-/// Why the relay stops before the end of the input.
-enum Stop {
-    Signal(Signal),
-    Failure,
-}
-
-/// One FILE.
-struct Output {
-    name: OsString,
-    sink: Sink,
-    /// It is the same file as standard output, and gets each chunk after it, in turn.
-    twin: bool,
-}
-
-enum Sink {
-    /// Opened; written by the parent itself until a writer takes it over, or for good where none can be had.
-    Direct(OwnedFd),
-    Writer(Writer),
-    Gone,
-}
+/// A chunk of this size, in bytes, shows that much data flows.
+const BULK: usize = 32 * 1024;
 
 /// What the loop waits for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaited {
+    /// Data at the input.
     Input,
+    /// Room in the pipe of the writer with this index.
     Room(usize),
+    /// Room in standard output.
     Stdout,
 }
 
-enum Round {
-    Next(Awaited),
-    End,
-}
-
 /// The state of a run.
-pub(super) struct Relay {
-    policy: Policy,
-    source: Source<'static>,
-    /// Standard output is still served.
-    stdout_open: bool,
+pub(super) struct Relay<'a> {
+    source: Source<'a>,
+    pub(super) outputs: Outputs,
+    progress: Progress,
+    buffer: Vec<u8>,
     /// splice(2) to standard output was refused.
     stdout_copies: bool,
-    /// Standard output can lose its reader.
-    stdout_watched: bool,
-    outputs: Vec<Output>,
-    buffer: Vec<u8>,
-    failed: bool,
+    /// tee(2) was refused.
+    tee_refused: bool,
+    /// The pipes are as large as they may be.
     widened: bool,
 }
 
-fn stdout() -> BorrowedFd<'static> {
-    rustix::stdio::stdout()
-}
+impl<'a> Relay<'a> {
+    pub(super) fn new(source: Source<'a>, outputs: Outputs, progress: Progress) -> Self {
+        Self { source, outputs, progress, buffer: Vec::new(), stdout_copies: false, tee_refused: false, widened: false }
+    }
 
-impl Relay {
-    pub(super) fn new(policy: Policy) -> Self {
-        Self {
-            policy,
-            source: Source::new(rustix::stdio::stdin()),
-            stdout_open: true,
-            stdout_copies: false,
-            stdout_watched: false,
-            outputs: Vec::new(),
-            buffer: Vec::new(),
-            failed: false,
-            widened: false,
+    /// Relays until the input ends, nobody is left, or an error says to stop. The writers go on until
+    /// [`Outputs::finish`].
+    pub(super) fn run(&mut self) -> Result<(), Stop> {
+        if !self.source.is_ready() && !poll::is_readable(self.source.input()) {
+            // While there is nothing to do, get ready. Where the input has ended already, no writer is ever needed.
+            self.outputs.start_writers();
         }
-    }
-
-    /// Opens the files and relays everything; returns the exit status.
-    pub(super) fn run<'n>(mut self, names: impl Iterator<Item = &'n OsString>, append: bool) -> Result<u8, Error> {
-        let result = self.open(names, append).and_then(|()| self.relay());
-        let finished = self.finish();
-        let stop = result.and(finished).err();
-        if stdio::was_closed(rustix::stdio::stdin()) {
-            report::failure(NAME, Subject::Words("standard input"), Errno::BADF);
-            self.failed = true;
-        }
-        match stop {
-            Some(Stop::Signal(signal)) => Err(Error::Signal(signal)),
-            Some(Stop::Failure) => Ok(FAILED),
-            None => Ok(u8::from(self.failed)),
-        }
-    }
-
-    fn open<'n>(&mut self, names: impl Iterator<Item = &'n OsString>, append: bool) -> Result<(), Stop> {
-        let how = if append { OFlags::APPEND } else { OFlags::TRUNC };
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | how;
-        let stdout_stat = rustix::fs::fstat(stdout());
-        self.stdout_watched = self.policy.watch_readers
-            && stdout_stat.as_ref().is_ok_and(|stat| {
-                matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket)
-            });
-        for name in names {
-            let opened = loop {
-                match rustix::fs::open(name, flags, Mode::from_raw_mode(0o666)) {
-                    Err(Errno::INTR) => {}
-                    result => break result,
-                }
-            };
-            match opened {
-                Ok(file) => {
-                    let twin = stdout_stat.as_ref().is_ok_and(|stdout| is_twin(stdout, &file));
-                    self.outputs.push(Output { name: name.clone(), sink: Sink::Direct(file), twin });
-                }
-                Err(errno) => self.report(name, errno)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn report(&mut self, name: &OsStr, errno: Errno) -> Result<(), Stop> {
-        report::failure(NAME, Subject::Name(name), errno);
-        self.fail()
-    }
-
-    fn fail(&mut self) -> Result<(), Stop> {
-        self.failed = true;
-        if self.policy.exit_at_error { Err(Stop::Failure) } else { Ok(()) }
-    }
-
-    /// An output could not be written; it is given up.
-    fn lost(&mut self, name: &OsStr, fault: Fault) -> Result<(), Stop> {
-        match fault {
-            Fault::Write(Errno::PIPE) if self.policy.broken_pipe == BrokenPipe::Signal => {
-                Err(Stop::Signal(Signal::SIGPIPE))
-            }
-            Fault::Write(Errno::PIPE) if self.policy.broken_pipe == BrokenPipe::Drop => Ok(()),
-            Fault::Write(Errno::FBIG) if self.policy.size_signal && file_size_is_limited() => {
-                Err(Stop::Signal(Signal::SIGXFSZ))
-            }
-            Fault::Write(errno) => self.report(name, errno),
-            Fault::Killed(number) => {
-                let reason = format!("writer killed by {}", signal::name(number));
-                report::reason(NAME, Subject::Name(name), &reason);
-                self.fail()
-            }
-        }
-    }
-
-    fn lost_stdout(&mut self, errno: Errno) -> Result<(), Stop> {
-        self.stdout_open = false;
-        self.lost(OsStr::new("standard output"), Fault::Write(errno))
-    }
-
-    fn lost_output(&mut self, index: usize) -> Result<(), Stop> {
-        let output = &mut self.outputs[index];
-        match std::mem::replace(&mut output.sink, Sink::Gone) {
-            Sink::Writer(writer) => match writer.end_input().wait() {
-                Ok(()) => Ok(()),
-                Err(fault) => {
-                    let name = output.name.clone();
-                    self.lost(&name, fault)
-                }
-            },
-            _ => Ok(()),
-        }
-    }
-
-    fn anyone_left(&self) -> bool {
-        self.stdout_open || self.outputs.iter().any(|output| !matches!(output.sink, Sink::Gone))
-    }
-
-    fn relay(&mut self) -> Result<(), Stop> {
-        let mut awaited = Awaited::Input;
         let mut first = true;
-        while self.anyone_left() {
+        let mut awaited = Awaited::Input;
+        while self.outputs.anyone_left() {
             if !self.wait(awaited)? {
                 return Ok(());
             }
-            let length = if first { FIRST } else { pipe::LARGE };
             if awaited == Awaited::Input {
-                match self.source.fill(length) {
+                match self.source.fill(if first { FIRST } else { pipe::LARGE }) {
                     Ok(0) => return Ok(()),
                     Ok(_) => {}
                     Err(errno) => {
@@ -229,19 +76,25 @@ impl Relay {
                     }
                 }
             }
-            let round = if first { self.first_chunk()? } else { self.round(length)? };
+            let next = if first { self.first_chunk()? } else { self.round()? };
             first = false;
-            match round {
-                Round::Next(next) => awaited = next,
-                Round::End => return Ok(()),
+            match next {
+                Some(next) => awaited = next,
+                None => return Ok(()),
             }
         }
         Ok(())
     }
 
+    /// Lets the writers finish.
+    pub(super) fn finish(&mut self) -> Result<(), Stop> {
+        self.progress.finish();
+        self.outputs.finish()
+    }
+
     fn read_error(&mut self, errno: Errno) {
         report::failure(NAME, Subject::Words("read error"), errno);
-        self.failed = true;
+        self.outputs.failed = true;
     }
 
     /// Waits for what the loop needs next; false at the end of the input. Outputs that end meanwhile are noticed.
@@ -249,168 +102,147 @@ impl Relay {
         if awaited == Awaited::Input && self.source.is_ready() {
             return Ok(true);
         }
-        loop {
-            let stdout = stdout();
-            let input = self.source.input();
-            let mut fds = Vec::with_capacity(self.outputs.len() + 2);
+        while self.outputs.anyone_left() {
+            // The outputs are in the set for their errors, which poll(2) tells unasked. An input that nobody waits for
+            // is not in it: its end would be told again and again.
+            let wanted = |this: Awaited, events| if this == awaited { events } else { PollFlags::empty() };
+            let watch_stdout = awaited == Awaited::Stdout || self.outputs.stdout_open && self.outputs.stdout_watched;
+            let mut fds = Vec::with_capacity(self.outputs.files.len() + 2);
             if awaited == Awaited::Input {
-                fds.push(PollFd::from_borrowed_fd(input, PollFlags::IN));
-            } else if awaited == Awaited::Stdout {
-                fds.push(PollFd::from_borrowed_fd(stdout, PollFlags::OUT));
-            }
-            let watch = self.stdout_watched && self.stdout_open && awaited != Awaited::Stdout;
-            if watch {
-                fds.push(PollFd::from_borrowed_fd(stdout, PollFlags::empty()));
+                fds.push(PollFd::from_borrowed_fd(self.source.input(), PollFlags::IN));
             }
             let writers_at = fds.len();
-            let mut writers = Vec::with_capacity(self.outputs.len());
-            for (index, output) in self.outputs.iter().enumerate() {
-                if let Sink::Writer(writer) = &output.sink {
-                    let events = if awaited == Awaited::Room(index) { PollFlags::OUT } else { PollFlags::empty() };
-                    fds.push(PollFd::from_borrowed_fd(writer.branch.pipe(), events));
-                    writers.push(index);
-                }
+            let mut writers = Vec::with_capacity(self.outputs.files.len());
+            for (index, writer) in self.outputs.writers() {
+                let events = wanted(Awaited::Room(index), PollFlags::OUT);
+                fds.push(PollFd::from_borrowed_fd(writer.branch.pipe(), events));
+                writers.push(index);
+            }
+            if watch_stdout {
+                fds.push(PollFd::from_borrowed_fd(stdout(), wanted(Awaited::Stdout, PollFlags::OUT)));
             }
             if let Err(errno) = poll::wait(&mut fds) {
                 self.read_error(errno);
                 return Ok(false);
             }
             let events: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
-            let gone = PollFlags::ERR | PollFlags::HUP;
-            let mut done = events[0].contains(PollFlags::IN) || awaited == Awaited::Stdout && !events[0].is_empty();
+            drop(fds);
+
+            let mut done = false;
             for (index, events) in writers.into_iter().zip(&events[writers_at..]) {
                 if events.contains(PollFlags::ERR) {
-                    self.lost_output(index)?;
+                    self.outputs.lost_writer(index)?;
                 }
                 done |= awaited == Awaited::Room(index) && !events.is_empty();
             }
-            if watch && events[writers_at - 1].intersects(gone) {
-                self.lost_stdout(Errno::PIPE)?;
-            }
-            if done || !self.anyone_left() {
-                return Ok(true);
-            }
-            if awaited == Awaited::Input && !events[0].is_empty() {
-                // No data but an end or an error, which a read of nothing tells apart.
-                if let Err(errno) = transfer::read(input, &mut []) {
-                    self.read_error(errno);
+            if let Some(events) = events.last().filter(|_| watch_stdout) {
+                if awaited == Awaited::Stdout {
+                    // An error there comes out at the next write.
+                    done |= !events.is_empty();
+                } else if events.intersects(PollFlags::ERR | PollFlags::HUP) {
+                    self.outputs.lost_stdout(Errno::PIPE)?;
                 }
-                return Ok(false);
+            }
+            match events.first().filter(|_| awaited == Awaited::Input) {
+                Some(events) if events.contains(PollFlags::IN) => return Ok(true),
+                Some(events) if !events.is_empty() => {
+                    // No data, but an end or an error, which a read of nothing tells apart.
+                    if let Err(errno) = transfer::read(self.source.input(), &mut []) {
+                        self.read_error(errno);
+                    }
+                    return Ok(false);
+                }
+                _ if done => return Ok(true),
+                _ => {}
             }
         }
+        Ok(false)
     }
 
-    /// Starts the writers and passes on the first bytes in tee(1)'s order, so that an error that ends the run keeps
-    /// them from the outputs that come after it.
-    fn first_chunk(&mut self) -> Result<Round, Stop> {
-        for output in &mut self.outputs {
-            if output.twin {
-                continue;
-            }
-            let Sink::Direct(file) = std::mem::replace(&mut output.sink, Sink::Gone) else { continue };
-            let mut file = Some(file);
-            let started = Writer::start(&mut file, self.policy.watch_readers);
-            output.sink = match (started, file) {
-                (Ok(writer), _) => Sink::Writer(writer),
-                // No descriptors or processes left: the parent does it, as tee(1) would.
-                (Err(_), Some(file)) => Sink::Direct(file),
-                (Err(_), None) => Sink::Gone,
-            };
-        }
-        let mut length = FIRST;
-        for index in 0..self.outputs.len() {
-            let Sink::Writer(writer) = &mut self.outputs[index].sink else { continue };
-            let Some(source) = self.source.pipe() else { break };
-            match writer.branch.duplicate(source, FIRST) {
-                Duplicated::Ahead(count) => length = length.min(count),
-                Duplicated::Gone => self.lost_output(index)?,
-                _ => {
-                    self.source.give_up_pipe();
-                    break;
-                }
-            }
-        }
+    /// Passes on the first bytes in tee(1)'s order, so that an error that ends the run keeps them from the outputs that
+    /// come after the one that failed.
+    fn first_chunk(&mut self) -> Result<Option<Awaited>, Stop> {
+        self.outputs.start_writers();
+        self.duplicate(FIRST)?;
+        let length = match self.least_lead() {
+            // A writer's pipe has to be written to, and must take it all while the writer holds back.
+            0 => pipe::PAGE,
+            least => least.min(FIRST),
+        };
         let result = self.copy(length, true);
         if result.is_err() {
-            for output in &mut self.outputs {
-                if matches!(&output.sink, Sink::Writer(writer) if writer.is_gated()) {
-                    if let Sink::Writer(writer) = std::mem::replace(&mut output.sink, Sink::Gone) {
-                        writer.abandon();
-                    }
-                }
-            }
+            self.outputs.abandon_held_back();
         }
         result
     }
 
-    /// Duplicates what is at the head of the source into every writer's pipe, then moves what all have to standard
-    /// output.
-    fn round(&mut self, length: usize) -> Result<Round, Stop> {
-        let mut least = length;
-        for index in 0..self.outputs.len() {
-            let Some(source) = self.source.pipe() else { break };
-            let Sink::Writer(writer) = &mut self.outputs[index].sink else { continue };
-            match writer.branch.duplicate(source, length) {
-                Duplicated::Ahead(count) => least = least.min(count),
-                Duplicated::End => return Ok(Round::End),
-                Duplicated::WouldBlock => {
-                    if !self.widened {
-                        self.widen();
-                        return Ok(Round::Next(Awaited::Input));
-                    }
-                    return Ok(Round::Next(Awaited::Room(index)));
-                }
-                Duplicated::Gone => self.lost_output(index)?,
-                Duplicated::Refused => self.source.give_up_pipe(),
-            }
+    /// One chunk: into every writer's pipe, then to standard output. Says what to wait for next, or None at the end.
+    fn round(&mut self) -> Result<Option<Awaited>, Stop> {
+        if let Some(awaited) = self.duplicate(pipe::LARGE)? {
+            return Ok(Some(if self.widen() { Awaited::Input } else { awaited }));
         }
-        let direct = self.outputs.iter().any(|output| matches!(output.sink, Sink::Direct(_)));
-        let Some(source) = self.source.pipe() else {
-            return self.copy(length, false);
+        let least = self.least_lead().min(pipe::LARGE);
+        let in_kernel = least > 0 && self.outputs.stdout_open && !self.stdout_copies && !self.outputs.parent_writes();
+        let Some(source) = self.source.pipe().filter(|_| in_kernel) else {
+            return self.copy(if least == 0 { transfer::BUFFER } else { least }, false);
         };
-        if direct || self.stdout_copies || !self.stdout_open {
-            return self.copy(least, false);
-        }
         match transfer::splice(source, stdout(), least, false) {
-            Spliced::Moved(0) => return Ok(Round::End),
             Spliced::Moved(count) => {
-                self.consumed(count);
-                if !self.widened && count >= FIRST {
-                    self.widen();
+                self.source.taken(count);
+                for (_, writer) in self.outputs.writers() {
+                    writer.branch.consumed(count);
                 }
+                self.progress.add(count);
+                self.keep_pace(count);
             }
             Spliced::WouldBlock => {
-                if !self.widened {
-                    self.widen();
-                    return Ok(Round::Next(Awaited::Input));
-                }
-                return Ok(Round::Next(Awaited::Stdout));
+                return Ok(Some(if self.widen() { Awaited::Input } else { Awaited::Stdout }));
             }
             Spliced::Refused => self.stdout_copies = true,
         }
-        Ok(Round::Next(Awaited::Input))
+        Ok(Some(Awaited::Input))
     }
 
-    fn consumed(&mut self, count: usize) {
-        self.source.moved(count);
-        for output in &mut self.outputs {
-            if let Sink::Writer(writer) = &mut output.sink {
-                writer.branch.consumed(count);
+    /// Duplicates what is at the head of the source into the pipes of all writers that lack it; says what to wait for
+    /// where one has no room.
+    fn duplicate(&mut self, length: usize) -> Result<Option<Awaited>, Stop> {
+        let Some(source) = self.source.pipe().filter(|_| !self.tee_refused) else { return Ok(None) };
+        let mut awaited = None;
+        let mut gone = Vec::new();
+        for (index, writer) in self.outputs.writers() {
+            match writer.branch.duplicate(source, length) {
+                Duplicated::Ahead(_) => {}
+                Duplicated::WouldBlock => awaited = Some(Awaited::Room(index)),
+                Duplicated::Gone => gone.push(index),
+                // What the branch lacks is written to it.
+                Duplicated::End | Duplicated::Refused => self.tee_refused = true,
             }
         }
+        for index in gone {
+            self.outputs.lost_writer(index)?;
+        }
+        Ok(awaited)
     }
 
-    /// Reads a chunk and writes it to everyone who lacks it.
-    fn copy(&mut self, length: usize, first: bool) -> Result<Round, Stop> {
+    /// How many bytes at the head of the source every writer has.
+    fn least_lead(&mut self) -> usize {
+        self.outputs.writers().map(|(_, writer)| writer.branch.lead()).min().unwrap_or(usize::MAX)
+    }
+
+    /// Reads up to `length` bytes and writes them to everyone who lacks them.
+    fn copy(&mut self, length: usize, first: bool) -> Result<Option<Awaited>, Stop> {
+        if self.tee_refused {
+            self.source.give_up_pipe();
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(transfer::BUFFER, 0);
         let length = length.min(buffer.len());
         let result = match self.source.read(&mut buffer[..length]) {
-            Ok(0) => Ok(Round::End),
-            Ok(count) => self.write(&buffer[..count], first).map(|()| Round::Next(Awaited::Input)),
+            Ok(0) => Ok(None),
+            Ok(count) => self.write(&buffer[..count], first).map(|()| Some(Awaited::Input)),
             Err(errno) => {
                 self.read_error(errno);
-                Ok(Round::End)
+                Ok(None)
             }
         };
         self.buffer = buffer;
@@ -418,93 +250,64 @@ impl Relay {
     }
 
     fn write(&mut self, bytes: &[u8], first: bool) -> Result<(), Stop> {
-        for index in 0..self.outputs.len() {
-            let Sink::Writer(writer) = &mut self.outputs[index].sink else { continue };
+        self.progress.add(bytes.len());
+        let mut gone = Vec::new();
+        for (index, writer) in self.outputs.writers() {
             let lacking = writer.branch.consumed(bytes.len());
             if transfer::write_all(writer.branch.pipe(), &bytes[bytes.len() - lacking..]).is_err() {
-                self.lost_output(index)?;
+                gone.push(index);
             }
         }
-        if !first {
-            self.write_direct(bytes, false)?;
+        for index in gone {
+            self.outputs.lost_writer(index)?;
         }
-        if self.stdout_open {
-            if let Err(errno) = transfer::write_all(stdout(), bytes) {
-                self.lost_stdout(errno)?;
-            }
-        }
+        let twin = |outputs: &Outputs, index: usize| outputs.files[index].twin;
+        let count = self.outputs.files.len();
         if first {
-            for index in 0..self.outputs.len() {
-                match &mut self.outputs[index].sink {
-                    Sink::Writer(writer) => {
-                        if !writer.open_gate(bytes.len()) {
-                            self.lost_output(index)?;
-                        }
-                    }
-                    _ => self.write_one(index, bytes)?,
-                }
+            self.outputs.write_stdout(bytes)?;
+            for index in 0..count {
+                self.outputs.write_file(index, bytes)?;
+                self.outputs.release_writer(index, bytes.len())?;
             }
             return Ok(());
         }
-        self.write_direct(bytes, true)
-    }
-
-    fn write_direct(&mut self, bytes: &[u8], twins: bool) -> Result<(), Stop> {
-        for index in 0..self.outputs.len() {
-            if self.outputs[index].twin == twins {
-                self.write_one(index, bytes)?;
+        for index in 0..count {
+            if !twin(&self.outputs, index) {
+                self.outputs.write_file(index, bytes)?;
+            }
+        }
+        self.outputs.write_stdout(bytes)?;
+        for index in 0..count {
+            if twin(&self.outputs, index) {
+                self.outputs.write_file(index, bytes)?;
             }
         }
         Ok(())
     }
 
-    fn write_one(&mut self, index: usize, bytes: &[u8]) -> Result<(), Stop> {
-        let Sink::Direct(file) = &self.outputs[index].sink else { return Ok(()) };
-        let Err(errno) = transfer::write_all(file.as_fd(), bytes) else { return Ok(()) };
-        let output = &mut self.outputs[index];
-        output.sink = Sink::Gone;
-        let name = output.name.clone();
-        self.lost(&name, Fault::Write(errno))
+    /// Adapts to how much data flows, after `count` bytes went through.
+    fn keep_pace(&mut self, count: usize) {
+        if count < FIRST || self.widen() {
+            return;
+        }
+        // Much more is coming, and the input's pipe has room for it. Taking every block as it is written would be a
+        // contest for the pipe's lock with its writer; the kernel's timer slack makes of this some 50 us.
+        if self.source.is_pipe() && (BULK..pipe::LARGE / 2).contains(&count) {
+            std::thread::sleep(Duration::from_micros(1));
+        }
     }
 
-    fn widen(&mut self) {
-        self.widened = true;
+    /// Makes all pipes as large as they may be; false when that was done before.
+    fn widen(&mut self) -> bool {
+        if std::mem::replace(&mut self.widened, true) {
+            return false;
+        }
+        fork::yield_to_others();
         self.source.widen();
         pipe::widen(stdout());
-        for output in &self.outputs {
-            if let Sink::Writer(writer) = &output.sink {
-                pipe::widen(writer.branch.pipe());
-            }
+        for (_, writer) in self.outputs.writers() {
+            pipe::widen(writer.branch.pipe());
         }
+        true
     }
-
-    /// Ends the writers' inputs, all at once, and waits for them in turn.
-    fn finish(&mut self) -> Result<(), Stop> {
-        let mut finishing = Vec::with_capacity(self.outputs.len());
-        for output in self.outputs.drain(..) {
-            if let Sink::Writer(writer) = output.sink {
-                finishing.push((output.name, writer.end_input()));
-            }
-        }
-        finishing.into_iter().fold(Ok(()), |result, (name, writer)| {
-            let lost = writer.wait().or_else(|fault| self.lost(&name, fault));
-            result.and(lost)
-        })
-    }
-}
-
-/// Whether what is written to `file` lands between the bytes of standard output.
-fn is_twin(stdout: &Stat, file: &OwnedFd) -> bool {
-    let Ok(stat) = rustix::fs::fstat(file) else { return false };
-    (stat.st_dev, stat.st_ino) == (stdout.st_dev, stdout.st_ino)
-        && match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile | FileType::Fifo => true,
-            FileType::CharacterDevice => rustix::termios::isatty(file),
-            _ => false,
-        }
-}
-
-/// RLIMIT_FSIZE is set. EFBIG has other causes, and no signal with them.
-fn file_size_is_limited() -> bool {
-    rustix::process::getrlimit(Resource::Fsize).current.is_some()
 }

@@ -33,20 +33,27 @@ pub(super) struct Writer {
 #[derive(Debug)]
 pub(super) struct Finishing(Child);
 
-/// Why a writer ended before its input did.
+/// Why a FILE is lost.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
-    /// FILE could not be written.
+    /// It could not be opened.
+    Open(Errno),
+    /// It could not be written.
     Write(Errno),
-    /// A signal killed the writer.
+    /// A signal killed its writer.
     Killed(i32),
 }
 
 impl Writer {
-    /// Starts a writer and hands it `file`; where that can't be done, `file` stays as it was.
+    /// Starts a writer and hands it `file`; where that can't be done, gives it back.
     ///
     /// With `watch`, a FILE that is a pipe is given up as soon as its reader leaves, not at the next write.
-    pub(super) fn start(file: &mut Option<OwnedFd>, watch: bool) -> Result<Self, Errno> {
+    pub(super) fn start(file: OwnedFd, watch: bool) -> Result<Self, Option<OwnedFd>> {
+        let mut file = Some(file);
+        Self::try_start(&mut file, watch).map_err(|_| file)
+    }
+
+    fn try_start(file: &mut Option<OwnedFd>, watch: bool) -> Result<Self, Errno> {
         let Some(fd) = file.as_ref() else { return Err(Errno::BADF) };
         let stalled = !poll::is_writable(fd);
         let Pipe { reader, writer } = Pipe::new()?;
@@ -62,8 +69,8 @@ impl Writer {
         Ok(Self { child, branch: Branch::new(writer), gate: Some(gate), stalled })
     }
 
-    /// Opens the gate, and waits until the first `held` bytes were written. False when the writer ended instead.
-    pub(super) fn open_gate(&mut self, held: usize) -> bool {
+    /// Opens the gate and waits until the first `held` bytes were written. False when the writer ended instead.
+    pub(super) fn release(&mut self, held: usize) -> bool {
         let Some(gate) = self.gate.take() else { return true };
         transfer::write_all(&gate, &held.to_ne_bytes()).is_ok() && (self.stalled || transfer::read(&gate, &mut [0]) == Ok(1))
     }
@@ -75,7 +82,7 @@ impl Writer {
 
 
     /// Whether the gate is still closed.
-    pub(super) fn is_gated(&self) -> bool {
+    pub(super) fn holds_back(&self) -> bool {
         self.gate.is_some()
     }
 
@@ -103,6 +110,9 @@ fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>, watch:
     let watch = watch && pipe::is_pipe(&file);
     let mut drain = Drain::new(pipe, file.as_fd());
     let mut held = [0; size_of::<usize>()];
+    if watch {
+        wait_for_input(gate.as_fd(), file.as_fd())?;
+    }
     if transfer::read(&gate, &mut held) == Ok(held.len()) {
         let mut held = usize::from_ne_bytes(held);
         while held > 0 {
@@ -117,15 +127,18 @@ fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>, watch:
     drop(gate);
     loop {
         if watch {
-            let mut fds = [PollFd::new(&pipe, PollFlags::IN), PollFd::new(&file, PollFlags::empty())];
-            poll::wait(&mut fds)?;
-            if fds[1].revents().contains(PollFlags::ERR) {
-                return Err(Errno::PIPE);
-            }
+            wait_for_input(pipe, file.as_fd())?;
         }
         if drain.step(pipe::LARGE)? == 0 {
             drop(drain);
             return fork::close(file);
         }
     }
+}
+
+/// Waits for input, but not longer than FILE has a reader.
+fn wait_for_input(input: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut fds = [PollFd::new(&input, PollFlags::IN), PollFd::new(&file, PollFlags::empty())];
+    poll::wait(&mut fds)?;
+    if fds[1].revents().contains(PollFlags::ERR) { Err(Errno::PIPE) } else { Ok(()) }
 }

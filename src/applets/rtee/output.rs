@@ -1,0 +1,227 @@
+//! The outputs: standard output and the FILEs, how they are opened, and what happens when one is lost.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::NAME;
+use super::policy::{Policy, Verdict};
+use super::writer::{Fault, Writer};
+use crate::fdio::signal::{self, Signal};
+use crate::fdio::transfer;
+use crate::report::{self, Subject};
+
+/// Why a run stops before the end of its input.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stop {
+    /// By a signal, as a process that writes on its own would.
+    Signal(Signal),
+    /// An error was reported, and the options say that the first one ends the run.
+    Failure,
+}
+
+/// All outputs of a run.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    pub(super) policy: Policy,
+    /// Standard output is still served.
+    pub(super) stdout_open: bool,
+    /// Standard output is a pipe or socket whose reader is watched.
+    pub(super) stdout_watched: bool,
+    pub(super) files: Vec<Output>,
+    /// Something was reported.
+    pub(super) failed: bool,
+}
+
+/// One FILE.
+#[derive(Debug)]
+pub(super) struct Output {
+    name: OsString,
+    pub(super) sink: Sink,
+    /// It is the same file as standard output: it has no writer of its own and gets each chunk right after standard
+    /// output, so that the two take turns.
+    pub(super) twin: bool,
+}
+
+/// Who writes a FILE.
+#[derive(Debug)]
+pub(super) enum Sink {
+    /// The parent: until a writer takes over, or for good where none can be had.
+    Parent(OwnedFd),
+    /// A child.
+    Writer(Writer),
+    /// Nobody. It is the null device, which takes anything at once and without trace.
+    Null,
+    /// Nobody any more.
+    Lost,
+}
+
+/// Standard output.
+pub(super) fn stdout() -> BorrowedFd<'static> {
+    rustix::stdio::stdout()
+}
+
+impl Outputs {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self { policy, stdout_open: true, stdout_watched: false, files: Vec::new(), failed: false }
+    }
+
+    /// Opens the FILEs in their order. One that can't be opened is reported, and the others are opened all the same.
+    pub(super) fn open<'n>(&mut self, names: impl Iterator<Item = &'n OsString>, append: bool) -> Result<(), Stop> {
+        let how = if append { OFlags::APPEND } else { OFlags::TRUNC };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | how;
+        let stdout = rustix::fs::fstat(stdout()).ok();
+        let kind = stdout.map(|stat| FileType::from_raw_mode(stat.st_mode));
+        self.stdout_watched =
+            self.policy.watch_readers && matches!(kind, Some(FileType::Fifo | FileType::Socket));
+        for name in names {
+            let opened = loop {
+                // A FIFO waits here for its reader.
+                match rustix::fs::open(name, flags, Mode::from_raw_mode(0o666)) {
+                    Err(Errno::INTR) => {}
+                    result => break result,
+                }
+            };
+            match opened {
+                Ok(file) => {
+                    let stat = rustix::fs::fstat(&file).ok();
+                    let twin = stdout.zip(stat).is_some_and(|(stdout, file_stat)| is_twin(&stdout, &file_stat, &file));
+                    let sink = if stat.is_some_and(|stat| is_null(&stat)) { Sink::Null } else { Sink::Parent(file) };
+                    self.files.push(Output { name: name.clone(), sink, twin });
+                }
+                Err(errno) => self.lost(name, Fault::Open(errno))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives each FILE its writer. Where descriptors or processes are used up, the parent writes, as tee(1) would.
+    pub(super) fn start_writers(&mut self) {
+        for output in self.files.iter_mut().filter(|output| !output.twin) {
+            output.sink = match std::mem::replace(&mut output.sink, Sink::Lost) {
+                Sink::Parent(file) => match Writer::start(file, self.policy.watch_readers) {
+                    Ok(writer) => Sink::Writer(writer),
+                    Err(file) => file.map_or(Sink::Lost, Sink::Parent),
+                },
+                other => other,
+            };
+        }
+    }
+
+    /// The writers, each with the index of its FILE.
+    pub(super) fn writers(&mut self) -> impl Iterator<Item = (usize, &mut Writer)> {
+        self.files.iter_mut().enumerate().filter_map(|(index, output)| match &mut output.sink {
+            Sink::Writer(writer) => Some((index, writer)),
+            _ => None,
+        })
+    }
+
+    /// Whether there is any use in going on.
+    pub(super) fn anyone_left(&self) -> bool {
+        self.stdout_open || self.files.iter().any(|output| !matches!(output.sink, Sink::Lost))
+    }
+
+    /// Whether some FILE is written by the parent.
+    pub(super) fn parent_writes(&self) -> bool {
+        self.files.iter().any(|output| matches!(output.sink, Sink::Parent(_)))
+    }
+
+    /// Writes to standard output, if it is still served.
+    pub(super) fn write_stdout(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        match transfer::write_all(stdout(), bytes) {
+            Err(errno) if self.stdout_open => self.lost_stdout(errno),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes to a FILE, if the parent does that.
+    pub(super) fn write_file(&mut self, index: usize, bytes: &[u8]) -> Result<(), Stop> {
+        let output = &mut self.files[index];
+        let Sink::Parent(file) = &output.sink else { return Ok(()) };
+        let Err(errno) = transfer::write_all(file.as_fd(), bytes) else { return Ok(()) };
+        output.sink = Sink::Lost;
+        let name = output.name.clone();
+        self.lost(&name, Fault::Write(errno))
+    }
+
+    /// Lets a FILE's writer write the first `held` bytes, and waits until it has.
+    pub(super) fn release_writer(&mut self, index: usize, held: usize) -> Result<(), Stop> {
+        let Sink::Writer(writer) = &mut self.files[index].sink else { return Ok(()) };
+        if writer.release(held) { Ok(()) } else { self.lost_writer(index) }
+    }
+
+    /// Standard output can't be written.
+    pub(super) fn lost_stdout(&mut self, errno: Errno) -> Result<(), Stop> {
+        self.stdout_open = false;
+        self.lost(OsStr::new("standard output"), Fault::Write(errno))
+    }
+
+    /// A FILE's writer has ended before its input did.
+    pub(super) fn lost_writer(&mut self, index: usize) -> Result<(), Stop> {
+        let output = &mut self.files[index];
+        let Sink::Writer(writer) = std::mem::replace(&mut output.sink, Sink::Lost) else { return Ok(()) };
+        let name = output.name.clone();
+        writer.end_input().wait().or_else(|fault| self.lost(&name, fault))
+    }
+
+    fn lost(&mut self, name: &OsStr, fault: Fault) -> Result<(), Stop> {
+        match self.policy.judge(fault) {
+            Verdict::Drop => return Ok(()),
+            Verdict::Signal(signal) => return Err(Stop::Signal(signal)),
+            Verdict::Report => {}
+        }
+        match fault {
+            Fault::Open(errno) | Fault::Write(errno) => report::failure(NAME, Subject::Name(name), errno),
+            Fault::Killed(signal) => {
+                let reason = format!("writer killed by {}", signal::name(signal));
+                report::reason(NAME, Subject::Name(name), &reason);
+            }
+        }
+        self.failed = true;
+        if self.policy.exit_at_error { Err(Stop::Failure) } else { Ok(()) }
+    }
+
+    /// Ends the writers that still hold back the first chunk; their FILEs get nothing.
+    pub(super) fn abandon_held_back(&mut self) {
+        for output in &mut self.files {
+            output.sink = match std::mem::replace(&mut output.sink, Sink::Lost) {
+                Sink::Writer(writer) if writer.holds_back() => {
+                    writer.abandon();
+                    Sink::Lost
+                }
+                other => other,
+            };
+        }
+    }
+
+    /// Ends the inputs of all writers at once, and waits for them in turn.
+    pub(super) fn finish(&mut self) -> Result<(), Stop> {
+        let mut finishing = Vec::with_capacity(self.files.len());
+        for output in self.files.drain(..) {
+            if let Sink::Writer(writer) = output.sink {
+                finishing.push((output.name, writer.end_input()));
+            }
+        }
+        finishing.into_iter().fold(Ok(()), |result, (name, writer)| {
+            let ended = writer.wait().or_else(|fault| self.lost(&name, fault));
+            result.and(ended)
+        })
+    }
+}
+
+/// Whether what is written to `file` lands between the bytes of standard output.
+fn is_twin(stdout: &Stat, stat: &Stat, file: &OwnedFd) -> bool {
+    (stat.st_dev, stat.st_ino) == (stdout.st_dev, stdout.st_ino)
+        && match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile | FileType::Fifo => true,
+            FileType::CharacterDevice => rustix::termios::isatty(file),
+            _ => false,
+        }
+}
+
+/// Whether it is the null device, by any name. See null(4).
+fn is_null(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == rustix::fs::makedev(1, 3)
+}
