@@ -5,12 +5,14 @@
 //! - [`stdio`]: standard descriptors that may be closed
 //! - [`pipe`]: making pipes and their sizes
 //! - [`transfer`]: moving bytes from a descriptor to a descriptor, in the kernel or through a buffer
+//! - [`device`]: telling devices apart
 //! - [`duplicate`]: tee(2) into several pipes
 //! - [`poll`]: waiting
 //! - [`source`]: an input of any kind as a pipe
 //! - [`fork`]: children that are functions
 //! - [`signal`]: dispositions, and dying of a signal
 
+pub mod device;
 pub mod duplicate;
 pub mod fork;
 pub mod pipe;

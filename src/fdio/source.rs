@@ -10,6 +10,7 @@ use rustix::event::PollFlags;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::device;
 use super::pipe::{self, Pipe};
 use super::poll;
 use super::transfer::{self, Spliced};
@@ -19,6 +20,8 @@ use super::transfer::{self, Spliced};
 pub struct Source<'a> {
     input: BorrowedFd<'a>,
     kind: Option<FileType>,
+    /// The input is the null device, for which no pipe is made: it has nothing to give.
+    null: bool,
     /// None where no pipe could be made, or tee(2) is refused: then bytes are had by reading only.
     pipe: Option<Pipe>,
     /// The bytes in the pipe.
@@ -31,8 +34,10 @@ impl<'a> Source<'a> {
     /// The source of what `input` gives.
     #[must_use]
     pub fn new(input: BorrowedFd<'a>) -> Self {
-        let kind = rustix::fs::fstat(input).ok().map(|stat| FileType::from_raw_mode(stat.st_mode));
-        Self { input, kind, pipe: Pipe::new().ok(), held: 0, copies: false }
+        let stat = rustix::fs::fstat(input).ok();
+        let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let null = stat.is_some_and(|stat| device::is_null(&stat));
+        Self { input, kind, null, pipe: if null { None } else { Pipe::new().ok() }, held: 0, copies: false }
     }
 
     /// The input itself, to wait for.
@@ -41,10 +46,10 @@ impl<'a> Source<'a> {
         self.input
     }
 
-    /// Whether nobody has to wait: there are bytes held, or the input is a regular file.
+    /// Whether nobody has to wait: there are bytes held, or the input is a regular file or the null device.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.held > 0 || self.kind == Some(FileType::RegularFile)
+        self.held > 0 || self.null || self.kind == Some(FileType::RegularFile)
     }
 
     /// Whether the input is a pipe.
@@ -62,7 +67,10 @@ impl<'a> Source<'a> {
     /// Brings up to `length` bytes into the pipe, waiting for the first, unless it holds some already. Returns how many
     /// it holds, 0 at the end of the input; where there is no pipe, `length`.
     pub fn fill(&mut self, length: usize) -> Result<usize, Errno> {
-        let Some(pipe) = &self.pipe else { return Ok(length) };
+        let Some(pipe) = &self.pipe else {
+            // The null device may still have been opened for writing only.
+            return if self.null { transfer::read(self.input, &mut [0]) } else { Ok(length) };
+        };
         while self.held == 0 && !self.copies {
             match transfer::splice(self.input, &pipe.writer, length, true) {
                 Spliced::Moved(0) => return Ok(0),

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::NAME;
 use super::policy::{Policy, Verdict};
 use super::writer::{Fault, Writer};
+use crate::fdio::device;
 use crate::fdio::signal::{self, Signal};
 use crate::fdio::transfer;
 use crate::report::{self, Subject};
@@ -87,8 +88,9 @@ impl Outputs {
             match opened {
                 Ok(file) => {
                     let stat = rustix::fs::fstat(&file).ok();
-                    let twin = stdout.zip(stat).is_some_and(|(stdout, file_stat)| is_twin(&stdout, &file_stat, &file));
-                    let sink = if stat.is_some_and(|stat| is_null(&stat)) { Sink::Null } else { Sink::Parent(file) };
+                    let null = stat.is_some_and(|stat| device::is_null(&stat));
+                    let twin = !null && stdout.zip(stat).is_some_and(|(one, other)| is_twin(&one, &other, &file));
+                    let sink = if null { Sink::Null } else { Sink::Parent(file) };
                     self.files.push(Output { name: name.clone(), sink, twin });
                 }
                 Err(errno) => self.lost(name, Fault::Open(errno))?,
@@ -219,9 +221,4 @@ fn is_twin(stdout: &Stat, stat: &Stat, file: &OwnedFd) -> bool {
             FileType::CharacterDevice => rustix::termios::isatty(file),
             _ => false,
         }
-}
-
-/// Whether it is the null device, by any name. See null(4).
-fn is_null(stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == rustix::fs::makedev(1, 3)
 }
