@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::event::PollFlags;
 use rustix::fs::FileType;
 use rustix::io::Errno;
+use rustix::pipe::SpliceFlags;
 
 use super::device;
 use super::pipe::{self, Pipe};
@@ -26,8 +27,10 @@ pub struct Source<'a> {
     pipe: Option<Pipe>,
     /// The bytes in the pipe.
     held: usize,
-    /// splice(2) from the input was refused.
+    /// Bytes come into the pipe by read(2): splice(2) was refused, or must not be used.
     copies: bool,
+    /// The input is a pipe that may be in packet mode.
+    unprobed: bool,
 }
 
 impl<'a> Source<'a> {
@@ -37,7 +40,15 @@ impl<'a> Source<'a> {
         let stat = rustix::fs::fstat(input).ok();
         let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
         let null = stat.is_some_and(|stat| device::is_null(&stat));
-        Self { input, kind, null, pipe: if null { None } else { Pipe::new().ok() }, held: 0, copies: false }
+        Self {
+            input,
+            kind,
+            null,
+            pipe: if null { None } else { Pipe::new().ok() },
+            held: 0,
+            copies: false,
+            unprobed: kind == Some(FileType::Fifo),
+        }
     }
 
     /// The input itself, to wait for.
@@ -86,6 +97,13 @@ impl<'a> Source<'a> {
             let count = transfer::read(self.input, &mut page[..length])?;
             transfer::write_all(&pipe.writer, &page[..count])?;
             self.held = count;
+        } else if self.unprobed && self.held > 1 {
+            // Fewer bytes don't tell a packet from a plain write.
+            self.unprobed = self.held < 4;
+            if carries_packets(pipe, self.held) {
+                self.copies = true;
+                unpack(pipe, self.held)?;
+            }
         }
         Ok(self.held)
     }
@@ -120,4 +138,39 @@ impl<'a> Source<'a> {
             pipe::widen(&pipe.writer);
         }
     }
+}
+
+/// Whether what is in a pipe are packets, as from a writer with `O_DIRECT`. See pipe(2).
+///
+/// They would stay packets through splice(2) and tee(2), and whoever reads one with a short buffer loses the rest of it.
+/// Nothing tells of them but just that; so it is tried on a duplicate.
+fn carries_packets(pipe: &Pipe, held: usize) -> bool {
+    let Ok(probe) = Pipe::new() else { return false };
+    let duplicated = rustix::pipe::tee(&pipe.reader, &probe.writer, held, SpliceFlags::NONBLOCK).unwrap_or(0);
+    let mut left = duplicated;
+    // Two bytes, then one: a packet of one byte cuts the first read short, and a longer one loses its rest to either.
+    for length in [2, 1] {
+        if left < length {
+            break;
+        }
+        let count = transfer::read(&probe.reader, &mut [0; 2][..length]);
+        left -= length;
+        if count != Ok(length) || rustix::io::ioctl_fionread(&probe.reader) != Ok(left as u64) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Makes plain bytes of the packets in a pipe.
+fn unpack(pipe: &Pipe, held: usize) -> Result<(), Errno> {
+    let mut bytes = vec![0; held];
+    let mut done = 0;
+    while done < held {
+        match transfer::read(&pipe.reader, &mut bytes[done..])? {
+            0 => break,
+            count => done += count,
+        }
+    }
+    transfer::write_all(&pipe.writer, &bytes[..done])
 }

@@ -92,6 +92,12 @@ impl<'a> Drain<'a> {
         Self { pipe, to, stage: Pipe::new().ok(), staged: 0, widened: false, buffer: Vec::new() }
     }
 
+    /// Whether bytes have left the pipe that are not yet at the output.
+    #[must_use]
+    pub fn holds_some(&self) -> bool {
+        self.staged > 0
+    }
+
     /// Moves up to `length` bytes, waiting for the first; returns how many, 0 at the end of the input.
     ///
     /// An error is the output's (a pipe that is read has none). What was read of the pipe before it is lost to this

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::NAME;
 use super::policy::{Policy, Verdict};
-use super::writer::{Fault, Writer};
+use super::writer::{Fault, Finishing, Writer};
 use crate::fdio::device;
 use crate::fdio::signal::{self, Signal};
 use crate::fdio::transfer;
@@ -29,9 +29,13 @@ pub(super) struct Outputs {
     pub(super) policy: Policy,
     /// Standard output is still served.
     pub(super) stdout_open: bool,
-    /// Standard output is a pipe or socket whose reader is watched.
+    /// Standard output is a pipe (or, with -p, a socket), of which poll(2) tells that the reader has left.
     pub(super) stdout_watched: bool,
+    /// It has, and nothing was written since.
+    stdout_reader_left: bool,
     pub(super) files: Vec<Output>,
+    /// Writers that get nothing more, and finish.
+    retired: Vec<(OsString, Finishing)>,
     /// Something was reported.
     pub(super) failed: bool,
 }
@@ -55,6 +59,8 @@ pub(super) enum Sink {
     Writer(Writer),
     /// Nobody. It is the null device, which takes anything at once and without trace.
     Null,
+    /// Nobody any more, but that is not to be told before the next write: the reader has left.
+    ReaderLeft,
     /// Nobody any more.
     Lost,
 }
@@ -66,7 +72,7 @@ pub(super) fn stdout() -> BorrowedFd<'static> {
 
 impl Outputs {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { policy, stdout_open: true, stdout_watched: false, files: Vec::new(), failed: false }
+        Self { policy, stdout_open: true, stdout_watched: false, stdout_reader_left: false, files: Vec::new(), retired: Vec::new(), failed: false }
     }
 
     /// Opens the FILEs in their order. One that can't be opened is reported, and the others are opened all the same.
@@ -75,8 +81,11 @@ impl Outputs {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | how;
         let stdout = rustix::fs::fstat(stdout()).ok();
         let kind = stdout.map(|stat| FileType::from_raw_mode(stat.st_mode));
-        self.stdout_watched =
-            self.policy.watch_readers && matches!(kind, Some(FileType::Fifo | FileType::Socket));
+        self.stdout_watched = match kind {
+            Some(FileType::Fifo) => true,
+            Some(FileType::Socket) => self.policy.watch_readers,
+            _ => false,
+        };
         for name in names {
             let opened = loop {
                 // A FIFO waits here for its reader.
@@ -103,7 +112,7 @@ impl Outputs {
     pub(super) fn start_writers(&mut self) {
         for output in self.files.iter_mut().filter(|output| !output.twin) {
             output.sink = match std::mem::replace(&mut output.sink, Sink::Lost) {
-                Sink::Parent(file) => match Writer::start(file, self.policy.watch_readers) {
+                Sink::Parent(file) => match Writer::start(file) {
                     Ok(writer) => Sink::Writer(writer),
                     Err(file) => file.map_or(Sink::Lost, Sink::Parent),
                 },
@@ -164,8 +173,49 @@ impl Outputs {
     pub(super) fn lost_writer(&mut self, index: usize) -> Result<(), Stop> {
         let output = &mut self.files[index];
         let Sink::Writer(writer) = std::mem::replace(&mut output.sink, Sink::Lost) else { return Ok(()) };
-        let name = output.name.clone();
-        writer.end_input().wait().or_else(|fault| self.lost(&name, fault))
+        match writer.end_input().wait() {
+            Err(Fault::ReaderLeft) if !self.policy.watch_readers => {
+                output.sink = Sink::ReaderLeft;
+                Ok(())
+            }
+            Err(fault) => {
+                let name = output.name.clone();
+                self.lost(&name, fault)
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Standard output's reader has left, as poll(2) tells.
+    pub(super) fn stdout_reader_left(&mut self) -> Result<(), Stop> {
+        self.stdout_watched = false;
+        if self.policy.watch_readers {
+            return self.lost_stdout(Errno::PIPE);
+        }
+        self.stdout_reader_left = true;
+        Ok(())
+    }
+
+    /// Tells of readers that left, now that there is something to write for them. Where that is to end the run, it
+    /// ends after the outputs that come before have got this chunk: those that come after are retired, and the reason
+    /// to stop is returned as a value.
+    pub(super) fn tell_of_readers_that_left(&mut self) -> Result<Option<Stop>, Stop> {
+        if std::mem::take(&mut self.stdout_reader_left) && self.stdout_open {
+            self.lost_stdout(Errno::PIPE)?;
+        }
+        while let Some(index) = self.files.iter().position(|output| matches!(output.sink, Sink::ReaderLeft)) {
+            self.files[index].sink = Sink::Lost;
+            let name = self.files[index].name.clone();
+            if let Err(stop) = self.lost(&name, Fault::ReaderLeft) {
+                for output in self.files.drain(index..) {
+                    if let Sink::Writer(writer) = output.sink {
+                        self.retired.push((output.name, writer.end_input()));
+                    }
+                }
+                return Ok(Some(stop));
+            }
+        }
+        Ok(None)
     }
 
     fn lost(&mut self, name: &OsStr, fault: Fault) -> Result<(), Stop> {
@@ -176,6 +226,7 @@ impl Outputs {
         }
         match fault {
             Fault::Open(errno) | Fault::Write(errno) => report::failure(NAME, Subject::Name(name), errno),
+            Fault::ReaderLeft => report::failure(NAME, Subject::Name(name), Errno::PIPE),
             Fault::Killed(signal) => {
                 let reason = format!("writer killed by {}", signal::name(signal));
                 report::reason(NAME, Subject::Name(name), &reason);
@@ -200,7 +251,7 @@ impl Outputs {
 
     /// Ends the inputs of all writers at once, and waits for them in turn.
     pub(super) fn finish(&mut self) -> Result<(), Stop> {
-        let mut finishing = Vec::with_capacity(self.files.len());
+        let mut finishing = std::mem::take(&mut self.retired);
         for output in self.files.drain(..) {
             if let Sink::Writer(writer) = output.sink {
                 finishing.push((output.name, writer.end_input()));

@@ -64,7 +64,7 @@ impl Policy {
     /// What `fault` leads to.
     pub(super) fn judge(&self, fault: Fault) -> Verdict {
         match fault {
-            Fault::Write(Errno::PIPE) => match self.broken_pipe {
+            Fault::Write(Errno::PIPE) | Fault::ReaderLeft => match self.broken_pipe {
                 BrokenPipe::Signal => Verdict::Signal(Signal::SIGPIPE),
                 BrokenPipe::Drop => Verdict::Drop,
                 BrokenPipe::Report => Verdict::Report,

@@ -39,6 +39,8 @@ pub(super) struct Relay<'a> {
     source: Source<'a>,
     pub(super) outputs: Outputs,
     progress: Progress,
+    /// The bytes that went through.
+    count: u64,
     buffer: Vec<u8>,
     /// splice(2) to standard output was refused.
     stdout_copies: bool,
@@ -50,7 +52,7 @@ pub(super) struct Relay<'a> {
 
 impl<'a> Relay<'a> {
     pub(super) fn new(source: Source<'a>, outputs: Outputs, progress: Progress) -> Self {
-        Self { source, outputs, progress, buffer: Vec::new(), stdout_copies: false, tee_refused: false, widened: false }
+        Self { source, outputs, progress, count: 0, buffer: Vec::new(), stdout_copies: false, tee_refused: false, widened: false }
     }
 
     /// Relays until the input ends, nobody is left, or an error says to stop. The writers go on until
@@ -61,6 +63,7 @@ impl<'a> Relay<'a> {
             self.outputs.start_writers();
         }
         let mut first = true;
+        let mut ending = None;
         let mut awaited = Awaited::Input;
         while self.outputs.anyone_left() {
             if !self.wait(awaited)? {
@@ -76,20 +79,32 @@ impl<'a> Relay<'a> {
                     }
                 }
             }
+            if ending.is_none() {
+                ending = self.outputs.tell_of_readers_that_left()?;
+            }
+            let before = self.count;
             let next = if first { self.first_chunk()? } else { self.round()? };
             first = false;
+            if let Some(stop) = ending.filter(|_| self.count > before) {
+                return Err(stop);
+            }
             match next {
                 Some(next) => awaited = next,
-                None => return Ok(()),
+                None => break,
             }
         }
-        Ok(())
+        ending.map_or(Ok(()), Err)
     }
 
     /// Lets the writers finish.
     pub(super) fn finish(&mut self) -> Result<(), Stop> {
         self.progress.finish();
         self.outputs.finish()
+    }
+
+    fn count(&mut self, count: usize) {
+        self.count += count as u64;
+        self.progress.add(count);
     }
 
     fn read_error(&mut self, errno: Errno) {
@@ -140,7 +155,7 @@ impl<'a> Relay<'a> {
                     // An error there comes out at the next write.
                     done |= !events.is_empty();
                 } else if events.intersects(PollFlags::ERR | PollFlags::HUP) {
-                    self.outputs.lost_stdout(Errno::PIPE)?;
+                    self.outputs.stdout_reader_left()?;
                 }
             }
             match events.first().filter(|_| awaited == Awaited::Input) {
@@ -192,7 +207,7 @@ impl<'a> Relay<'a> {
                 for (_, writer) in self.outputs.writers() {
                     writer.branch.consumed(count);
                 }
-                self.progress.add(count);
+                self.count(count);
                 self.keep_pace(count);
             }
             Spliced::WouldBlock => {
@@ -250,7 +265,7 @@ impl<'a> Relay<'a> {
     }
 
     fn write(&mut self, bytes: &[u8], first: bool) -> Result<(), Stop> {
-        self.progress.add(bytes.len());
+        self.count(bytes.len());
         let mut gone = Vec::new();
         for (index, writer) in self.outputs.writers() {
             let lacking = writer.branch.consumed(bytes.len());

@@ -29,6 +29,9 @@ pub(super) struct Writer {
     stalled: bool,
 }
 
+/// The exit status of a writer that ends with [`Fault::ReaderLeft`]; no error number is that large.
+const READER_LEFT: u8 = 254;
+
 /// A writer whose input has ended.
 #[derive(Debug)]
 pub(super) struct Finishing(Child);
@@ -40,20 +43,20 @@ pub(super) enum Fault {
     Open(Errno),
     /// It could not be written.
     Write(Errno),
+    /// It is a pipe whose reader left while there was nothing to write.
+    ReaderLeft,
     /// A signal killed its writer.
     Killed(i32),
 }
 
 impl Writer {
     /// Starts a writer and hands it `file`; where that can't be done, gives it back.
-    ///
-    /// With `watch`, a FILE that is a pipe is given up as soon as its reader leaves, not at the next write.
-    pub(super) fn start(file: OwnedFd, watch: bool) -> Result<Self, Option<OwnedFd>> {
+    pub(super) fn start(file: OwnedFd) -> Result<Self, Option<OwnedFd>> {
         let mut file = Some(file);
-        Self::try_start(&mut file, watch).map_err(|_| file)
+        Self::try_start(&mut file).map_err(|_| file)
     }
 
-    fn try_start(file: &mut Option<OwnedFd>, watch: bool) -> Result<Self, Errno> {
+    fn try_start(file: &mut Option<OwnedFd>) -> Result<Self, Errno> {
         let Some(fd) = file.as_ref() else { return Err(Errno::BADF) };
         let stalled = !poll::is_writable(fd);
         let Pipe { reader, writer } = Pipe::new()?;
@@ -61,9 +64,13 @@ impl Writer {
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let keep = [fd.as_raw_fd(), reader.as_raw_fd(), gate_in_child.as_raw_fd()];
         let child = fork::run(&keep, || {
-            let result = serve(reader.as_fd(), gate_in_child, file, watch);
-            // An exit status has room for every error number; they end at 133.
-            result.map_or_else(|errno| u8::try_from(errno.raw_os_error()).unwrap_or(u8::MAX), |()| 0)
+            match serve(reader.as_fd(), gate_in_child, file) {
+                Ok(()) => 0,
+                Err(Fault::ReaderLeft) => READER_LEFT,
+                // An exit status has room for every error number; they end at 133.
+                Err(Fault::Write(errno)) => u8::try_from(errno.raw_os_error()).unwrap_or(u8::MAX),
+                Err(Fault::Open(_) | Fault::Killed(_)) => u8::MAX,
+            }
         })?;
         *file = None;
         Ok(Self { child, branch: Branch::new(writer), gate: Some(gate), stalled })
@@ -97,6 +104,7 @@ impl Finishing {
     pub(super) fn wait(self) -> Result<(), Fault> {
         match self.0.wait() {
             Ok(Ended::Exited(0)) => Ok(()),
+            Ok(Ended::Exited(READER_LEFT)) => Err(Fault::ReaderLeft),
             Ok(Ended::Exited(errno)) => Err(Fault::Write(Errno::from_raw_os_error(errno.into()))),
             Ok(Ended::Killed(signal)) => Err(Fault::Killed(signal)),
             Err(errno) => Err(Fault::Write(errno)),
@@ -104,13 +112,19 @@ impl Finishing {
     }
 }
 
+impl From<Errno> for Fault {
+    fn from(errno: Errno) -> Self {
+        Self::Write(errno)
+    }
+}
+
 /// The child's work: the pipe into FILE.
-fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>, watch: bool) -> Result<(), Errno> {
-    let Some(file) = file.take() else { return Err(Errno::BADF) };
-    let watch = watch && pipe::is_pipe(&file);
+fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>) -> Result<(), Fault> {
+    let Some(file) = file.take() else { return Err(Fault::Write(Errno::BADF)) };
+    let has_reader = pipe::is_pipe(&file);
     let mut drain = Drain::new(pipe, file.as_fd());
     let mut held = [0; size_of::<usize>()];
-    if watch {
+    if has_reader {
         wait_for_input(gate.as_fd(), file.as_fd())?;
     }
     if transfer::read(&gate, &mut held) == Ok(held.len()) {
@@ -126,19 +140,21 @@ fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>, watch:
     }
     drop(gate);
     loop {
-        if watch {
+        if has_reader && !drain.holds_some() {
             wait_for_input(pipe, file.as_fd())?;
         }
         if drain.step(pipe::LARGE)? == 0 {
             drop(drain);
-            return fork::close(file);
+            return Ok(fork::close(file)?);
         }
     }
 }
 
 /// Waits for input, but not longer than FILE has a reader.
-fn wait_for_input(input: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<(), Errno> {
+fn wait_for_input(input: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<(), Fault> {
     let mut fds = [PollFd::new(&input, PollFlags::IN), PollFd::new(&file, PollFlags::empty())];
     poll::wait(&mut fds)?;
-    if fds[1].revents().contains(PollFlags::ERR) { Err(Errno::PIPE) } else { Ok(()) }
+    let [input, file] = fds.map(|fd| fd.revents());
+    // With input there, a write says it.
+    if input.is_empty() && file.contains(PollFlags::ERR) { Err(Fault::ReaderLeft) } else { Ok(()) }
 }

@@ -1,0 +1,392 @@
+//! What rtee promises beyond tee: nothing that appeared is missing from a FILE, and no output holds another up.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+use crate::support::{self, Sandbox, children, pattern, wait_until};
+
+/// More than the pipes of the default size hold, less than those of 1 MiB.
+const A_LOT: usize = 900_000;
+
+#[test]
+fn what_appeared_is_in_every_file_however_rtee_is_killed() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::KILL] {
+        // Ctrl-C, and a terminal that hangs up, reach the whole group; SIGKILL to it would leave nobody.
+        for to_group in [false, true] {
+            if to_group && signal == Signal::KILL {
+                continue;
+            }
+            for before in [1, 100, 20_000, 500_000] {
+                kill_after(before, signal, to_group);
+            }
+        }
+    }
+}
+
+fn kill_after(before: usize, signal: Signal, to_group: bool) {
+    let sandbox = Sandbox::new();
+    let mut command = support::rtee();
+    command.args(["a", "b", "c"]).process_group(0);
+    let mut child = support::spawn(sandbox.prepare(command));
+    let mut stdin = child.stdin.take().unwrap();
+    let producer = std::thread::spawn(move || {
+        // Until nobody reads any more.
+        for number in 0.. {
+            if stdin.write_all(format!("line {number}\n").as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let mut stdout = child.stdout.take().unwrap();
+    let mut appeared = vec![0; before];
+    stdout.read_exact(&mut appeared).unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    if to_group {
+        rustix::process::kill_process_group(pid, signal).unwrap();
+    } else {
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+    stdout.read_to_end(&mut appeared).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(signal.as_raw()));
+    producer.join().unwrap();
+    for file in ["a", "b", "c"] {
+        wait_until("the file has all that appeared", || sandbox.read(file).starts_with(&appeared));
+    }
+}
+
+#[test]
+fn rtee_does_not_end_before_its_files_are_complete() {
+    for reader_leaves in [false, true] {
+        let sandbox = Sandbox::new();
+        let line = "seq 300000 | $TEE a b c | head -c 10 > /dev/null; cksum < a; cksum < b; cksum < c";
+        let line = if reader_leaves { line.to_owned() } else { line.replace("head -c 10", "cat") };
+        let outcome = sandbox.run(sandbox.shell("rtee", &line));
+        let sums: Vec<&str> = std::str::from_utf8(&outcome.stdout).unwrap().lines().collect();
+        assert!(sums.iter().all(|sum| *sum == sums[0]), "the files differ: {sums:?}");
+        let files: Vec<usize> = outcome.files.values().map(Vec::len).collect();
+        assert_eq!(files, sandbox.files().values().map(Vec::len).collect::<Vec<_>>(), "they still grow");
+    }
+}
+
+#[test]
+fn a_killed_writer_is_reported_by_file_and_signal_and_the_others_go_on() {
+    let sandbox = Sandbox::new();
+    let mut command = support::rtee();
+    command.args(["one", "a file", "three"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    support::echo(&mut child, "first\n");
+    let writers = children(child.id());
+    assert_eq!(writers.len(), 3, "a writer a FILE");
+    support::kill(writers[1], Signal::KILL);
+    wait_until("the writer is gone", || children(child.id()).len() == 2);
+    support::echo(&mut child, "second\n");
+    let (_, stderr, status) = support::finish(child);
+    assert_eq!(stderr, "rtee: 'a file': writer killed by SIGKILL\n");
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(sandbox.read("one"), b"first\nsecond\n");
+    assert_eq!(sandbox.read("three"), b"first\nsecond\n");
+}
+
+#[test]
+fn a_writer_killed_before_any_input_is_reported_too() {
+    let sandbox = Sandbox::new();
+    let mut command = support::rtee();
+    command.args(["one", "two"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    wait_until("the writers are there", || children(child.id()).len() == 2);
+    support::kill(children(child.id())[0], Signal::KILL);
+    wait_until("the writer is gone", || children(child.id()).len() == 1);
+    support::echo(&mut child, "line\n");
+    let (_, stderr, status) = support::finish(child);
+    assert_eq!(stderr, "rtee: one: writer killed by SIGKILL\n");
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(sandbox.read("two"), b"line\n");
+}
+
+#[test]
+fn a_killed_writer_ends_the_run_in_the_exit_modes() {
+    for mode in ["--output-error=exit", "--output-error=exit-nopipe"] {
+        let sandbox = Sandbox::new();
+        let mut command = support::rtee();
+        command.args([mode, "one", "two"]);
+        let mut child = support::spawn(sandbox.prepare(command));
+        support::echo(&mut child, "line\n");
+        support::kill(children(child.id())[1], Signal::KILL);
+        // Without any further input.
+        let stdin = child.stdin.take();
+        let status = child.wait().unwrap();
+        drop(stdin);
+        assert_eq!(status.code(), Some(1));
+        assert_eq!(sandbox.read("one"), b"line\n");
+    }
+}
+
+#[test]
+fn a_stalled_file_holds_nobody_back_until_its_pipe_is_full() {
+    let sandbox = Sandbox::new();
+    let fifo = sandbox.fifo("stalled");
+    // Opened for both so that nobody waits; never read.
+    let reader = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+    let mut command = support::rtee();
+    command.args(["stalled", "healthy"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    let bytes = pattern(A_LOT);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let sent = bytes.clone();
+    let producer = std::thread::spawn(move || stdin.write_all(&sent).map(|()| stdin));
+    let mut got = vec![0; A_LOT];
+    stdout.read_exact(&mut got).unwrap();
+    assert_eq!(got, bytes);
+    wait_until("the healthy file has everything", || sandbox.read("healthy") == bytes);
+    // The stalled one gets everything too, once it is read.
+    let mut reader = reader;
+    let stdin = producer.join().unwrap().unwrap();
+    let mut late = vec![0; A_LOT];
+    reader.read_exact(&mut late).unwrap();
+    assert_eq!(late, bytes);
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_fifo_that_is_full_from_the_start_holds_nobody_back() {
+    let sandbox = Sandbox::new();
+    let fifo = sandbox.fifo("full");
+    let mut reader = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+    reader.write_all(&[0; 65536]).unwrap();
+    let mut command = support::rtee();
+    command.args(["full", "healthy"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    support::echo(&mut child, "first\n");
+    support::echo(&mut child, "second\n");
+    wait_until("the healthy file has both", || sandbox.read("healthy") == b"first\nsecond\n");
+    reader.read_exact(&mut vec![0; 65536]).unwrap();
+    let mut late = [0; 13];
+    reader.read_exact(&mut late).unwrap();
+    assert_eq!(&late, b"first\nsecond\n");
+    assert!(support::finish(child).2.success());
+}
+
+#[test]
+fn a_stalled_standard_output_holds_no_file_back_until_its_pipe_is_full() {
+    let sandbox = Sandbox::new();
+    let mut command = support::rtee();
+    command.args(["a", "b"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    let bytes = pattern(A_LOT);
+    child.stdin.as_mut().unwrap().write_all(&bytes).unwrap();
+    for file in ["a", "b"] {
+        wait_until("the file has everything", || sandbox.read(file) == bytes);
+    }
+    assert_eq!(support::finish(child).0, bytes);
+}
+
+#[test]
+fn a_line_is_passed_on_at_once_to_every_output() {
+    let sandbox = Sandbox::new();
+    let mut command = support::rtee();
+    command.args(["a", "b"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    let mut sent = String::new();
+    for number in 0..50 {
+        let line = format!("line {number}\n");
+        support::echo(&mut child, &line);
+        sent.push_str(&line);
+        wait_until("both files have the line", || {
+            sandbox.read("a") == sent.as_bytes() && sandbox.read("b") == sent.as_bytes()
+        });
+    }
+    assert!(support::finish(child).2.success());
+}
+
+/// User and system time, and how often it was on a processor.
+fn activity(pid: u32) -> (String, String) {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let times = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).collect::<Vec<_>>().join(" ");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let switches = status.lines().filter(|line| line.contains("voluntary_ctxt_switches")).collect::<String>();
+    (times, switches)
+}
+
+#[test]
+fn nothing_runs_while_nothing_arrives() {
+    let sandbox = Sandbox::new();
+    let mut command = support::rtee();
+    command.args(["-p", "a", "b"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    support::echo(&mut child, "line\n");
+    let mut all = children(child.id());
+    all.push(child.id());
+    let now = || all.iter().map(|pid| activity(*pid)).collect::<Vec<_>>();
+    let mut before = now();
+    wait_until("they have come to rest", || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let settled = now() == before;
+        before = now();
+        settled
+    });
+    // The length of the idleness that is looked at, not a wait for anything.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(now(), before);
+    assert!(support::finish(child).2.success());
+}
+
+/// VmHWM: the most memory a process ever had resident, in KiB.
+fn resident_peak(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn memory_stays_below_4_mib_whatever_the_input() {
+    for append in [false, true] {
+        let sandbox = Sandbox::new();
+        let mut command = support::rtee();
+        command.args(if append { vec!["-a", "a", "b"] } else { vec!["a", "b"] });
+        let command = sandbox.prepare(command);
+        let mut child = support::spawn(command);
+        let mut stdout = child.stdout.take().unwrap();
+        let reader = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()).unwrap());
+        let block = pattern(1 << 20);
+        for _ in 0..64 {
+            child.stdin.as_mut().unwrap().write_all(&block).unwrap();
+        }
+        let pids = [children(child.id()), vec![child.id()]].concat();
+        assert_eq!(pids.len(), 3);
+        for pid in pids {
+            assert!(resident_peak(pid) <= 4096, "{} KiB", resident_peak(pid));
+        }
+        assert!(support::finish(child).2.success());
+        assert_eq!(reader.join().unwrap(), 64 << 20);
+    }
+}
+
+#[test]
+fn with_p_the_last_reader_is_missed_even_while_no_input_arrives() {
+    for mode in ["-p", "--output-error=warn-nopipe", "--output-error=exit-nopipe"] {
+        // Standard output and a FIFO, in both orders of leaving; before the first byte, and after it.
+        for stdout_first in [true, false] {
+            for line in [None, Some("line\n")] {
+                let sandbox = Sandbox::new();
+                let fifo = sandbox.fifo("fifo");
+                let mut command = support::rtee();
+                command.args([mode, "fifo"]);
+                let mut child = support::spawn(sandbox.prepare(command));
+                let mut reader = File::open(&fifo).unwrap();
+                if let Some(line) = line {
+                    support::echo(&mut child, line);
+                    reader.read_exact(&mut vec![0; line.len()]).unwrap();
+                }
+                let stdin = child.stdin.take();
+                let stdout = child.stdout.take();
+                if stdout_first {
+                    drop(stdout);
+                    drop(reader);
+                } else {
+                    drop(reader);
+                    drop(stdout);
+                }
+                assert_eq!(child.wait().unwrap().code(), Some(0));
+                drop(stdin);
+            }
+        }
+    }
+}
+
+#[test]
+fn with_p_a_file_goes_on_when_every_reader_has_left() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run(sandbox.shell("rtee", "seq 200000 | $TEE -p all | head -1; echo ${PIPESTATUS[@]}"));
+    assert_eq!(String::from_utf8(outcome.stdout).unwrap(), "1\n0 0 0\n");
+    assert_eq!(outcome.files[&b"all"[..]].len(), 1_288_895);
+}
+
+#[test]
+fn the_producer_is_told_as_soon_as_rtee_is_gone() {
+    let sandbox = Sandbox::new();
+    let mut command = support::rtee();
+    command.arg("a");
+    let mut child = support::spawn(sandbox.prepare(command));
+    support::echo(&mut child, "line\n");
+    support::kill(child.id(), Signal::KILL);
+    let mut stdin = child.stdin.take().unwrap();
+    child.wait().unwrap();
+    // The writer outlives it, but holds neither end.
+    assert_eq!(stdin.write_all(b"more\n").unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+    let mut rest = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty());
+}
+
+#[test]
+fn sigchld_ignored_by_the_parent_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run(sandbox.shell("rtee", "trap '' CHLD; echo hi | $TEE a /dev/full; echo $?"));
+    assert_eq!(String::from_utf8(outcome.stdout).unwrap(), "hi\n1\n");
+    assert_eq!(outcome.stderr, b"rtee: /dev/full: No space left on device\n");
+}
+
+#[test]
+fn progress_is_silent_without_a_terminal_and_drawn_on_one() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run(sandbox.shell("rtee", "seq 100000 | $TEE --progress a > /dev/null"));
+    assert_eq!((outcome.status.as_str(), outcome.stderr.as_slice()), ("exit status: 0", &b""[..]));
+    if support::peer("script", "util-linux").is_none() {
+        return;
+    }
+    let line = "script -qec 'seq 100000 | rtee --progress a > /dev/null' /dev/null";
+    let drawn = sandbox.run(sandbox.shell("rtee", line)).stdout;
+    assert!(String::from_utf8_lossy(&drawn).contains("575.09 KiB in "), "{}", drawn.escape_ascii());
+}
+
+#[test]
+fn several_readers_of_one_pipe_get_each_byte_once() {
+    let sandbox = Sandbox::new();
+    let line = "seq 200000 | { $TEE a > b & $TEE c > d & wait; }; cmp a b && cmp c d; cat a c | wc -c";
+    let outcome = sandbox.run(sandbox.shell("rtee", line));
+    assert_eq!(String::from_utf8(outcome.stdout).unwrap().trim(), "1288895");
+}
+
+#[test]
+fn lines_typed_at_a_terminal_go_through_until_ctrl_d() {
+    if support::peer("script", "util-linux").is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut command = Command::new("script");
+    command.args(["-qec", "stty -echo; rtee a", "/dev/null"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    let mut stdin = child.stdin.take().unwrap();
+    let mut sent = String::new();
+    for line in ["one\n", "two\n", "three\n"] {
+        stdin.write_all(line.as_bytes()).unwrap();
+        sent.push_str(line);
+        wait_until("the line is in the file", || sandbox.path("a").exists() && sandbox.read("a") == sent.as_bytes());
+    }
+    stdin.write_all(b"\x04").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    drop(stdin);
+}
+
+#[test]
+fn ctrl_c_at_a_terminal_ends_rtee_and_completes_the_file() {
+    if support::peer("script", "util-linux").is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut command = Command::new("script");
+    command.args(["-qec", "rtee a", "/dev/null"]).stderr(Stdio::null());
+    let mut child = support::spawn(sandbox.prepare(command));
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"typed\n").unwrap();
+    wait_until("the line is in the file", || sandbox.path("a").exists() && sandbox.read("a") == b"typed\n");
+    stdin.write_all(b"\x03").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 2));
+    assert_eq!(sandbox.read("a"), b"typed\n");
+}

@@ -1,0 +1,182 @@
+//! What the tests share: sandboxes, peers, broken pipes, stalled readers, and waiting for a thing to happen.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// The binary under test.
+pub fn teebox() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_teebox"))
+}
+
+/// `rtee`, called by that name.
+pub fn rtee() -> Command {
+    let mut command = Command::new(teebox());
+    std::os::unix::process::CommandExt::arg0(&mut command, "rtee");
+    command
+}
+
+/// A program from the PATH whose `--version` or `--help` mentions `mark`. Where it is absent the test is skipped, or fails
+/// if the environment says that all peers have to be there.
+pub fn peer(program: &str, mark: &str) -> Option<PathBuf> {
+    let found = Command::new(program).arg("--version").output().is_ok_and(|output| {
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).contains(mark)
+    });
+    if found {
+        return Some(PathBuf::from(program));
+    }
+    assert!(std::env::var_os("TEEBOX_ALL_PEERS").is_none(), "{program} ({mark}) is not installed");
+    eprintln!("skipped: {program} ({mark}) is not installed");
+    None
+}
+
+/// An empty directory of a test's own, with `rtee` on the PATH of what it runs.
+pub struct Sandbox {
+    directory: TempDir,
+    links: TempDir,
+}
+
+/// What a command left behind: its status, its output, and every file in the sandbox.
+#[derive(PartialEq, Eq)]
+pub struct Outcome {
+    pub status: String,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    pub files: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl std::fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let brief = |bytes: &[u8]| format!("{} bytes: {}", bytes.len(), bytes[..bytes.len().min(300)].escape_ascii());
+        writeln!(f, "status {}\nstdout {}\nstderr {}", self.status, brief(&self.stdout), brief(&self.stderr))?;
+        self.files.iter().try_for_each(|(name, bytes)| writeln!(f, "{}: {}", name.escape_ascii(), brief(bytes)))
+    }
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let sandbox = Self { directory: TempDir::new().unwrap(), links: TempDir::new().unwrap() };
+        std::os::unix::fs::symlink(teebox(), sandbox.links.path().join("rtee")).unwrap();
+        sandbox
+    }
+
+    pub fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.directory.path().join(name.as_ref())
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    /// A command that runs in the sandbox.
+    pub fn prepare(&self, mut command: Command) -> Command {
+        let path = std::env::var("PATH").unwrap();
+        command.current_dir(self.directory.path()).env("PATH", format!("{}:{path}", self.links.path().display()));
+        command.env_remove("POSIXLY_CORRECT").env("LC_ALL", "C.UTF-8");
+        command
+    }
+
+    /// A shell that runs `line` in the sandbox, with `$TEE` as the tool's name.
+    pub fn shell(&self, tool: &str, line: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.arg("-c").arg(line).env("TEE", tool);
+        self.prepare(command)
+    }
+
+    /// Runs a command without input.
+    pub fn run(&self, mut command: Command) -> Outcome {
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        Outcome {
+            status: output.status.to_string(),
+            stdout: output.stdout,
+            stderr: output.stderr,
+            files: self.files(),
+        }
+    }
+
+    pub fn files(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        for entry in std::fs::read_dir(self.directory.path()).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                files.insert(entry.file_name().as_bytes().to_owned(), std::fs::read(entry.path()).unwrap());
+            }
+        }
+        files
+    }
+
+    pub fn fifo(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        path
+    }
+}
+
+/// Waits until `happened`, a little longer than anything on a busy machine takes.
+pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !happened() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The processes whose parent is `pid`.
+pub fn children(pid: u32) -> Vec<u32> {
+    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    listed.split_whitespace().map(|word| word.parse().unwrap()).collect()
+}
+
+pub fn kill(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Starts a command with pipes at all three standard descriptors.
+pub fn spawn(mut command: Command) -> Child {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Ends the input, and returns what is left of the output, the messages and the status.
+pub fn finish(mut child: Child) -> (Vec<u8>, String, std::process::ExitStatus) {
+    drop(child.stdin.take());
+    let (mut stdout, mut stderr) = (Vec::new(), String::new());
+    if let Some(mut pipe) = child.stdout.take() {
+        pipe.read_to_end(&mut stdout).unwrap();
+    }
+    if let Some(mut pipe) = child.stderr.take() {
+        pipe.read_to_string(&mut stderr).unwrap();
+    }
+    (stdout, stderr, child.wait().unwrap())
+}
+
+/// Sends a line through and waits until it is back on standard output.
+pub fn echo(child: &mut Child, line: &str) {
+    child.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    let mut back = vec![0; line.len()];
+    child.stdout.as_mut().unwrap().read_exact(&mut back).unwrap();
+    assert_eq!(back, line.as_bytes());
+}
+
+/// Bytes in which every position tells where it is.
+pub fn pattern(length: usize) -> Vec<u8> {
+    let mut bytes: Vec<u8> = (0..length as u64 / 8 + 1).flat_map(u64::to_le_bytes).collect();
+    bytes.truncate(length);
+    bytes
+}
+
+/// A pipe as (reader, writer).
+pub fn pipe() -> (File, File) {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    let file = |fd: OwnedFd| File::from(fd);
+    (file(reader), file(writer))
+}
