@@ -55,7 +55,7 @@ fn run_teebox(mut arguments: Vec<OsString>) -> u8 {
     }
     let matches = command().try_get_matches_from(arguments).map_err(Error::Usage);
     matches
-        .and_then(|matches| match matches.get_one::<PathBuf>("install") {
+        .and_then(|matches| match matches.get_one::<PathBuf>("directory") {
             Some(directory) => install(directory, &matches),
             None => list(),
         })
@@ -99,9 +99,8 @@ See also:
         .arg(
             Arg::new("install")
                 .long("install")
-                .value_name("DIR")
-                .value_hint(clap::ValueHint::DirPath)
-                .value_parser(value_parser!(PathBuf))
+                .action(ArgAction::SetTrue)
+                .requires("directory")
                 .help("Make a symbolic link to this binary in DIR for each applet"),
         )
         .arg(
@@ -117,6 +116,14 @@ See also:
                 .action(ArgAction::SetTrue)
                 .requires("install")
                 .help("Make links that stay right when DIR and the binary move together"),
+        )
+        .arg(
+            Arg::new("directory")
+                .value_name("DIR")
+                .value_hint(clap::ValueHint::DirPath)
+                .value_parser(value_parser!(PathBuf))
+                .requires("install")
+                .help("Where --install makes the links"),
         )
         .after_help(usage)
 }

@@ -31,7 +31,9 @@ impl Progress {
             .filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
             .and_then(|stat| u64::try_from(stat.st_size).ok());
         let template = match length {
-            Some(_) => "{binary_bytes} of {binary_total_bytes} ({percent} %) in {elapsed}, {binary_bytes_per_sec}, {eta} left",
+            Some(_) => {
+                "{binary_bytes} of {binary_total_bytes} ({percent} %) in {elapsed}, {binary_bytes_per_sec}, {eta} left"
+            }
             None => "{binary_bytes} in {elapsed}, {binary_bytes_per_sec}",
         };
         let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());

@@ -1,1 +1,243 @@
-//! x
+//! The committed manual pages and completions are what the clap definitions say, and their readers take them.
+//!
+//! `TEEBOX_RENEW=1 cargo test generated` writes them anew.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command as Process;
+
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::roff::{Inline, Roff, bold, roman};
+
+use crate::support::{Sandbox, peer};
+
+/// The day of the version that the pages describe.
+const DATE: &str = "2026-11-21";
+
+/// The commands that have pages: each applet, and the family.
+fn commands() -> Vec<Command> {
+    let applets = teebox::applets::ALL.iter().map(|applet| (applet.command)());
+    let family = teebox::dispatch::command();
+    applets.chain([family]).collect()
+}
+
+/// `teebox` with the applets as its subcommands, as it is typed.
+fn family_with_applets() -> Command {
+    teebox::dispatch::command().subcommands(teebox::applets::ALL.iter().map(|applet| (applet.command)()))
+}
+
+/// The sections that are running text; the others are shown line by line.
+const PROSE: [&str; 3] = ["Exit status", "Notes", "See also"];
+
+/// Names of pages, as in tee(1), in bold.
+fn with_references(line: &str) -> Vec<Inline> {
+    let mut inlines = Vec::new();
+    for word in line.split_inclusive(' ') {
+        match word.split_once('(') {
+            Some((name, rest)) if rest.starts_with(|c: char| c.is_ascii_digit()) => {
+                inlines.extend([bold(name), roman(format!("({rest}"))]);
+            }
+            _ => inlines.push(roman(word)),
+        }
+    }
+    inlines
+}
+
+/// The help's own sections: a title that ends in a colon, then indented lines.
+fn sections(help: &str) -> Roff {
+    let mut roff = Roff::new();
+    let mut prose = false;
+    for line in help.lines() {
+        if let Some(title) = line.strip_suffix(':').filter(|title| !title.starts_with(' ')) {
+            if !prose && !roff.to_roff().is_empty() {
+                roff.control("fi", []);
+            }
+            prose = PROSE.contains(&title);
+            roff.control("SH", [title.to_uppercase().as_str()]);
+            if !prose {
+                roff.control("nf", []);
+            }
+        } else if line.is_empty() {
+            // A blank line ends a section, or a paragraph within one.
+            if prose {
+                roff.control("PP", []);
+            }
+        } else {
+            let line = line.strip_prefix("  ").unwrap_or(line);
+            roff.text(if prose { with_references(line) } else { vec![roman(line)] });
+        }
+    }
+    roff
+}
+
+/// The usage, its lines as they are in the help.
+fn synopsis(command: &Command) -> Roff {
+    let usage = command.clone().render_usage().to_string();
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    for (number, line) in usage.strip_prefix("Usage: ").unwrap().lines().enumerate() {
+        if number > 0 {
+            roff.control("br", []);
+        }
+        let (name, rest) = line.trim().split_once(' ').unwrap();
+        roff.text([bold(name), roman(format!(" {rest}"))]);
+    }
+    roff
+}
+
+fn page(command: &Command) -> String {
+    let help = command.get_after_help().unwrap().to_string();
+    let man = clap_mangen::Man::new(command.clone())
+        .date(DATE)
+        .source(format!("teebox {}", env!("CARGO_PKG_VERSION")))
+        .manual("teebox");
+    let mut bytes = Vec::new();
+    man.render_title(&mut bytes).unwrap();
+    man.render_name_section(&mut bytes).unwrap();
+    bytes.extend(synopsis(command).to_roff().into_bytes());
+    man.render_description_section(&mut bytes).unwrap();
+    man.render_options_section(&mut bytes).unwrap();
+    let mut text = String::from_utf8(bytes).unwrap();
+    text.push_str(&sections(&help).to_roff());
+    // Each part repeats a preamble of which one is enough; and a break before a break, or a paragraph before a heading,
+    // is nothing but a warning of the linter.
+    let preamble = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+    assert!(text.starts_with(preamble));
+    let text = text.replace(preamble, "").replace(".br\n\n.br\n", ".br\n").replace(".PP\n.SH", ".SH");
+    format!("{preamble}{text}")
+}
+
+/// Every generated file by its path.
+fn files() -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for command in commands() {
+        let name = command.get_name().to_owned();
+        files.insert(format!("man/{name}.1"), page(&command).into_bytes());
+        let mut typed = if name == teebox::dispatch::NAME { family_with_applets() } else { command };
+        for (shell, file) in [
+            (Shell::Bash, format!("{name}.bash")),
+            (Shell::Zsh, format!("_{name}")),
+            (Shell::Fish, format!("{name}.fish")),
+        ] {
+            let mut bytes = Vec::new();
+            clap_complete::generate(shell, &mut typed, &name, &mut bytes);
+            files.insert(format!("completions/{file}"), bytes);
+        }
+    }
+    files
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn committed_pages_and_completions_are_up_to_date() {
+    let renew = std::env::var_os("TEEBOX_RENEW").is_some();
+    for (path, wanted) in files() {
+        let there = root().join(&path);
+        if renew {
+            std::fs::create_dir_all(there.parent().unwrap()).unwrap();
+            std::fs::write(&there, &wanted).unwrap();
+        }
+        let found = std::fs::read(&there).unwrap_or_default();
+        assert!(found == wanted, "{path} is stale: TEEBOX_RENEW=1 cargo test generated");
+    }
+    for directory in ["man", "completions"] {
+        for entry in std::fs::read_dir(root().join(directory)).unwrap() {
+            let path = format!("{directory}/{}", entry.unwrap().file_name().to_str().unwrap());
+            assert!(files().contains_key(&path), "{path} belongs to no command");
+        }
+    }
+}
+
+#[test]
+fn every_page_has_the_sections_that_readers_look_for() {
+    for command in commands() {
+        let page = page(&command);
+        for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "\"EXIT STATUS\"", "\"SEE ALSO\""] {
+            assert!(page.contains(&format!(".SH {section}\n")), "{} lacks {section}", command.get_name());
+        }
+    }
+}
+
+#[test]
+fn pages_pass_the_linter() {
+    if Process::new("mandoc").arg("-h").output().is_err() {
+        assert!(std::env::var_os("TEEBOX_ALL_PEERS").is_none(), "mandoc is not installed");
+        return;
+    }
+    for command in commands() {
+        let path = root().join("man").join(format!("{}.1", command.get_name()));
+        let output = Process::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(path).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+        assert!(output.status.success());
+    }
+}
+
+/// Runs a line of a shell that loads a completion, and returns what it prints.
+fn completed(shell: &str, arguments: &[&str], line: &str) -> Option<String> {
+    peer(shell, shell)?;
+    let output = Process::new(shell).args(arguments).arg("-c").arg(line).current_dir(root()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shell}: {line}");
+    assert!(output.status.success(), "{shell}: {line}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn completions_load_and_offer_the_options_in_bash() {
+    let line = "source completions/rtee.bash; COMP_WORDS=(rtee --a); COMP_CWORD=1; \
+        _rtee rtee --a rtee; echo \"${COMPREPLY[@]}\"";
+    assert!(completed("bash", &["--norc"], line).is_none_or(|offered| offered == "--append\n"));
+    let line = "source completions/teebox.bash; COMP_WORDS=(teebox --i); COMP_CWORD=1; \
+        _teebox teebox --i teebox; echo \"${COMPREPLY[@]}\"";
+    assert!(completed("bash", &["--norc"], line).is_none_or(|offered| offered == "--install\n"));
+}
+
+#[test]
+fn completions_load_and_offer_the_options_in_zsh() {
+    for name in ["rtee", "teebox"] {
+        let line = format!(
+            "autoload -U compinit; compinit -u -D; source completions/_{name}; whence -w _{name}; print $_comps[{name}]"
+        );
+        let loaded = completed("zsh", &["-f"], &line);
+        assert!(loaded.is_none_or(|loaded| loaded == format!("_{name}: function\n_{name}\n")));
+    }
+}
+
+#[test]
+fn completions_load_and_offer_the_options_in_fish() {
+    let line = "source completions/rtee.fish; complete -C 'rtee --output-error=warn'";
+    let offered = completed("fish", &["--no-config"], line);
+    assert!(offered.is_none_or(|offered| offered.contains("--output-error=warn-nopipe")));
+    let line = "source completions/teebox.fish; complete -C 'teebox rt'";
+    assert!(completed("fish", &["--no-config"], line).is_none_or(|offered| offered.starts_with("rtee")));
+}
+
+/// The blocks of a kind in README.
+fn blocks(kind: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let fence = format!("```{kind}\n");
+    text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_readmes_examples_run_as_they_stand() {
+    let examples = blocks("sh");
+    assert!(!examples.is_empty());
+    for example in examples {
+        let sandbox = Sandbox::new();
+        let outcome = sandbox.run(sandbox.shell("rtee", &format!("set -e; {example}")));
+        assert_eq!((outcome.status.as_str(), outcome.stderr.as_slice()), ("exit status: 0", &b""[..]), "{example}");
+    }
+}
+
+#[test]
+fn the_readme_links_to_every_page_and_names_every_applet() {
+    let text = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for command in commands() {
+        let name = command.get_name();
+        assert!(text.contains(&format!("(man/{name}.1)")), "README.md lacks man/{name}.1");
+    }
+}

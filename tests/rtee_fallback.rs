@@ -1,1 +1,170 @@
-//! x
+//! Where the kernel refuses what makes rtee fast, it is slower and otherwise the same.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use crate::support::{self, Sandbox, pattern};
+
+/// Whether strace is here and may trace.
+fn strace() -> bool {
+    support::peer("strace", "strace").is_some()
+        && Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success())
+}
+
+/// Runs the line, which feeds `in` to rtee and compares every output with it, under each set of injected failures.
+fn survives(injections: &[&str], lines: &[&str]) {
+    if !strace() {
+        return;
+    }
+    for injection in injections {
+        let inject: String = injection.split(' ').map(|one| format!(" -e inject={one}")).collect();
+        for line in lines {
+            let sandbox = Sandbox::new();
+            std::fs::write(sandbox.path("in"), pattern(300_000)).unwrap();
+            let line = line.replace("RTEE", &format!("strace -f -qq -o trace -e trace=none{inject} rtee"));
+            let outcome = sandbox.run(sandbox.shell("rtee", &format!("set -e -o pipefail; {line}")));
+            let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
+            assert_eq!((outcome.status.as_str(), said.as_str()), ("exit status: 0", ""), "{injection}: {line}");
+        }
+    }
+}
+
+const LINES: [&str; 6] = [
+    "cat in | RTEE a b c > d; cmp in a; cmp in b; cmp in c; cmp in d",
+    "RTEE a b < in | cat > d; cmp in a; cmp in b; cmp in d",
+    "cat in | RTEE -a a | cat >> d; cmp in a; cmp in d",
+    "mkfifo f; cat f > a & cat in | RTEE f b > d; wait; cmp in a; cmp in b; cmp in d",
+    "cat in | RTEE a >> d; cmp in a; cmp in d",
+    "cat in | RTEE > d; cmp in d",
+];
+
+#[test]
+fn splice_and_tee_refused_by_a_filter_change_nothing() {
+    survives(
+        &[
+            "splice:error=ENOSYS",
+            "splice:error=EPERM",
+            "splice:error=EINVAL",
+            "tee:error=ENOSYS",
+            "tee:error=EPERM",
+            "splice:error=ENOSYS tee:error=ENOSYS",
+        ],
+        &LINES,
+    );
+}
+
+#[test]
+fn refusals_that_come_late_change_nothing() {
+    survives(
+        &[
+            "splice:error=EINVAL:when=3+",
+            "splice:error=EINVAL:when=4+2",
+            "tee:error=EINVAL:when=2+",
+            "tee:error=ENOMEM:when=3",
+        ],
+        &LINES,
+    );
+}
+
+#[test]
+fn pipes_processes_and_sockets_that_cannot_be_had_change_nothing() {
+    survives(
+        &[
+            "pipe2:error=EMFILE",
+            "pipe2:error=ENFILE:when=2+",
+            "pipe2:error=ENFILE:when=3",
+            "socketpair:error=EPERM",
+            "socketpair:error=EMFILE:when=2",
+            "clone:error=EAGAIN",
+            "clone:error=EAGAIN:when=2",
+            "close_range:error=ENOSYS",
+            "sched_setscheduler:error=EPERM",
+            "fcntl:error=EPERM",
+        ],
+        &LINES,
+    );
+}
+
+#[test]
+fn interrupted_calls_are_made_again() {
+    survives(
+        &[
+            "splice:error=EINTR:when=1+2",
+            "tee:error=EINTR:when=1+2",
+            "read:error=EINTR:when=1+2",
+            "write:error=EINTR:when=1+2",
+            "ppoll:error=EINTR:when=2+2",
+            "open:error=EINTR:when=2",
+            "wait4:error=EINTR:when=1+2",
+        ],
+        &LINES,
+    );
+}
+
+#[test]
+fn a_full_disk_is_reported_in_writes_words_though_splice_has_others() {
+    if !strace() {
+        return;
+    }
+    // splice(2) says EINVAL, and write(2) then ENOSPC.
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run(sandbox.shell("rtee", "seq 100000 | rtee /dev/full a > b; echo $?; cmp a b"));
+    assert_eq!(outcome.stdout, b"1\n");
+    assert_eq!(outcome.stderr, b"rtee: /dev/full: No space left on device\n");
+}
+
+#[test]
+fn a_disk_that_fills_up_loses_its_own_file_only() {
+    let sandbox = Sandbox::new();
+    let mount = "mkdir small && mount -t tmpfs -o size=200k small small 2> /dev/null";
+    if rustix::process::getuid().is_root() && !sandbox.run(sandbox.shell("rtee", mount)).status.ends_with(": 0") {
+        eprintln!("skipped: no file system can be mounted here");
+        return;
+    }
+    if !rustix::process::getuid().is_root() {
+        eprintln!("skipped: only root can mount a small file system");
+        return;
+    }
+    let line = "seq 100000 | rtee small/a b > c; echo $?; cmp b c && head -c 100000 small/a | cmp -n 100000 - b && \
+        stat -c %s small/a; umount small";
+    let outcome = sandbox.run(sandbox.shell("rtee", line));
+    assert_eq!(String::from_utf8_lossy(&outcome.stderr), "rtee: small/a: No space left on device\n");
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout), "1\n204800\n");
+}
+
+#[test]
+fn a_users_pipe_pages_used_up_change_nothing() {
+    if !rustix::process::getuid().is_root() || support::peer("python3", "Python").is_none() {
+        eprintln!("skipped: only root can use up another user's pipes");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let directory = sandbox.path(".");
+    std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    std::fs::copy(support::teebox(), sandbox.path("teebox")).unwrap();
+    std::fs::write(sandbox.path("in"), pattern(3_000_000)).unwrap();
+    // A user that nobody else is: 64 MiB of pipes, then a pipe has two pages and can't grow.
+    let script = "
+import fcntl, os, subprocess, sys
+held = []
+for _ in range(80):
+    ends = os.pipe()
+    held.append(ends)
+    try:
+        fcntl.fcntl(ends[1], 1031, 1 << 20)
+    except PermissionError:
+        pass
+size = fcntl.fcntl(os.pipe()[1], 1032)
+assert size <= 8192, size
+line = 'cat in | ./teebox rtee a b | cat > c; ./teebox rtee d e < in | cat > f'
+sys.exit(subprocess.run(['sh', '-c', line]).returncode)
+";
+    let mut command = Command::new("python3");
+    command.args(["-c", script]).current_dir(&directory).uid(61_234).gid(61_234).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success());
+    for file in ["a", "b", "c", "d", "e", "f"] {
+        assert!(sandbox.read(file) == pattern(3_000_000), "{file} differs");
+    }
+}

@@ -90,7 +90,14 @@ fn mix() -> impl Strategy<Value = Mix> {
         proptest::collection::vec(file, 0..5),
         any::<bool>(),
     )
-        .prop_map(|(input, writes, total, stdout, files, append)| Mix { input, writes, total, stdout, files, append })
+        .prop_map(|(input, writes, total, stdout, files, append)| Mix {
+            input,
+            writes,
+            total,
+            stdout,
+            files,
+            append,
+        })
 }
 
 /// Reads to the end in a thread, `slow` in bits of 777 bytes.

@@ -132,7 +132,11 @@ fn help_and_version_go_to_standard_output_and_report_its_errors() {
         let sandbox = Sandbox::new();
         let outcome = sandbox.run(sandbox.shell("rtee", &format!("$TEE {option}")));
         assert_eq!(outcome.status, "exit status: 0");
-        assert!(outcome.stdout.starts_with(if option.starts_with("--h") { b"Copy standard" } else { b"rtee (teebox) " }));
+        assert!(outcome.stdout.starts_with(if option.starts_with("--h") {
+            b"Copy standard"
+        } else {
+            b"rtee (teebox) "
+        }));
         assert!(outcome.stderr.is_empty());
     }
 }

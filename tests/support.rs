@@ -27,9 +27,10 @@ pub fn rtee() -> Command {
 /// A program from the PATH whose `--version` or `--help` mentions `mark`. Where it is absent the test is skipped, or fails
 /// if the environment says that all peers have to be there.
 pub fn peer(program: &str, mark: &str) -> Option<PathBuf> {
-    let found = Command::new(program).arg("--version").output().is_ok_and(|output| {
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).contains(mark)
-    });
+    let found = Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).contains(mark));
     if found {
         return Some(PathBuf::from(program));
     }
@@ -94,12 +95,7 @@ impl Sandbox {
     /// Runs a command without input.
     pub fn run(&self, mut command: Command) -> Outcome {
         let output = command.stdin(Stdio::null()).output().unwrap();
-        Outcome {
-            status: output.status.to_string(),
-            stdout: output.stdout,
-            stderr: output.stderr,
-            files: self.files(),
-        }
+        Outcome { status: output.status.to_string(), stdout: output.stdout, stderr: output.stderr, files: self.files() }
     }
 
     pub fn files(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {

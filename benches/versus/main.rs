@@ -6,7 +6,14 @@
 //! spread. The machine's other load cancels out as far as it lasts longer than a round.
 //!
 //! Peers: GNU tee and busybox from the PATH, uutils tee from target/peers (benches/peers brings it).
-#![allow(missing_docs, clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::exit)]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::exit
+)]
 
 mod pipeline;
 mod role;

@@ -51,7 +51,8 @@ fn role(arguments: &[&str]) -> Command {
 pub(crate) fn children_cpu() -> f64 {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
     let seconds = |time: nix::sys::time::TimeVal| {
-        Duration::new(u64::try_from(time.tv_sec()).unwrap(), u32::try_from(time.tv_usec()).unwrap() * 1000).as_secs_f64()
+        Duration::new(u64::try_from(time.tv_sec()).unwrap(), u32::try_from(time.tv_usec()).unwrap() * 1000)
+            .as_secs_f64()
     };
     seconds(usage.user_time()) + seconds(usage.system_time())
 }

@@ -177,28 +177,35 @@ fn latency_row() -> Row {
 fn memory_row() -> Row {
     let run = |tools: &[Tool], _rounds: usize| {
         let tools: Vec<&Tool> = tools.iter().collect();
-        compare(&tools, 3, "MiB", 1.0, |_| (None, None), |tool| {
-            let file = Files::Tmpfs(1).paths().remove(0);
-            let mut command = tool.command();
-            let mut child = command.arg(&file).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-            let mut input = child.stdin.take().unwrap();
-            let block = vec![b'x'; 1 << 20];
-            for _ in 0..256 {
-                input.write_all(&block).unwrap();
-            }
-            let children = format!("/proc/{0}/task/{0}/children", child.id());
-            let children = std::fs::read_to_string(children).unwrap_or_default();
-            let most = children
-                .split_whitespace()
-                .map(str::to_owned)
-                .chain([child.id().to_string()])
-                .map(|pid| resident_peak(&pid))
-                .fold(0.0, f64::max);
-            drop(input);
-            assert!(child.wait().unwrap().success());
-            let _ = std::fs::remove_file(&file);
-            Cost { wall: most, cpu: 0.0 }
-        })
+        compare(
+            &tools,
+            3,
+            "MiB",
+            1.0,
+            |_| (None, None),
+            |tool| {
+                let file = Files::Tmpfs(1).paths().remove(0);
+                let mut command = tool.command();
+                let mut child = command.arg(&file).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+                let mut input = child.stdin.take().unwrap();
+                let block = vec![b'x'; 1 << 20];
+                for _ in 0..256 {
+                    input.write_all(&block).unwrap();
+                }
+                let children = format!("/proc/{0}/task/{0}/children", child.id());
+                let children = std::fs::read_to_string(children).unwrap_or_default();
+                let most = children
+                    .split_whitespace()
+                    .map(str::to_owned)
+                    .chain([child.id().to_string()])
+                    .map(|pid| resident_peak(&pid))
+                    .fold(0.0, f64::max);
+                drop(input);
+                assert!(child.wait().unwrap().success());
+                let _ = std::fs::remove_file(&file);
+                Cost { wall: most, cpu: 0.0 }
+            },
+        )
     };
     Row { name: "rtee: resident memory, largest process".to_owned(), run: Box::new(run) }
 }

@@ -53,7 +53,13 @@ impl Ratio {
 pub(crate) fn header() -> String {
     format!(
         "| {:<44} | {:<11} | {:>11} | {:<17} | {:>4} | {:<17} | {:>4} |\n|{}|",
-        "row", "peer", "rtee", "wall ratio", "goal", "CPU ratio", "goal",
+        "row",
+        "peer",
+        "rtee",
+        "wall ratio",
+        "goal",
+        "CPU ratio",
+        "goal",
         [46, 13, 13, 19, 6, 19, 6].map(|width| "-".repeat(width)).join("|")
     )
 }

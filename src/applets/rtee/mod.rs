@@ -72,6 +72,7 @@ See also:
 
 fn command() -> Command {
     let command = applet::command(NAME, APPLET.summary)
+        .override_usage("rtee [OPTION]... [FILE]...")
         .arg(
             Arg::new("append")
                 .short('a')
@@ -130,12 +131,8 @@ enum Mode {
     ExitNopipe,
 }
 
-const MODES: [(&str, Mode); 4] = [
-    ("warn", Mode::Warn),
-    ("warn-nopipe", Mode::WarnNopipe),
-    ("exit", Mode::Exit),
-    ("exit-nopipe", Mode::ExitNopipe),
-];
+const MODES: [(&str, Mode); 4] =
+    [("warn", Mode::Warn), ("warn-nopipe", Mode::WarnNopipe), ("exit", Mode::Exit), ("exit-nopipe", Mode::ExitNopipe)];
 
 /// Takes a mode's name, or a beginning of it that fits no other.
 #[derive(Clone)]

@@ -72,7 +72,15 @@ pub(super) fn stdout() -> BorrowedFd<'static> {
 
 impl Outputs {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { policy, stdout_open: true, stdout_watched: false, stdout_reader_left: false, files: Vec::new(), retired: Vec::new(), failed: false }
+        Self {
+            policy,
+            stdout_open: true,
+            stdout_watched: false,
+            stdout_reader_left: false,
+            files: Vec::new(),
+            retired: Vec::new(),
+            failed: false,
+        }
     }
 
     /// Opens the FILEs in their order. One that can't be opened is reported, and the others are opened all the same.

@@ -70,9 +70,7 @@ impl Policy {
                 BrokenPipe::Report => Verdict::Report,
             },
             // EFBIG without a limit is the file system's own, and no signal comes with that.
-            Fault::Write(Errno::FBIG) if self.size_signal && file_size_is_limited() => {
-                Verdict::Signal(Signal::SIGXFSZ)
-            }
+            Fault::Write(Errno::FBIG) if self.size_signal && file_size_is_limited() => Verdict::Signal(Signal::SIGXFSZ),
             Fault::Open(_) | Fault::Write(_) | Fault::Killed(_) => Verdict::Report,
         }
     }

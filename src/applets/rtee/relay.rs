@@ -52,7 +52,16 @@ pub(super) struct Relay<'a> {
 
 impl<'a> Relay<'a> {
     pub(super) fn new(source: Source<'a>, outputs: Outputs, progress: Progress) -> Self {
-        Self { source, outputs, progress, count: 0, buffer: Vec::new(), stdout_copies: false, tee_refused: false, widened: false }
+        Self {
+            source,
+            outputs,
+            progress,
+            count: 0,
+            buffer: Vec::new(),
+            stdout_copies: false,
+            tee_refused: false,
+            widened: false,
+        }
     }
 
     /// Relays until the input ends, nobody is left, or an error says to stop. The writers go on until

@@ -79,14 +79,14 @@ impl Writer {
     /// Opens the gate and waits until the first `held` bytes were written. False when the writer ended instead.
     pub(super) fn release(&mut self, held: usize) -> bool {
         let Some(gate) = self.gate.take() else { return true };
-        transfer::write_all(&gate, &held.to_ne_bytes()).is_ok() && (self.stalled || transfer::read(&gate, &mut [0]) == Ok(1))
+        transfer::write_all(&gate, &held.to_ne_bytes()).is_ok()
+            && (self.stalled || transfer::read(&gate, &mut [0]) == Ok(1))
     }
 
     /// Ends the writer's input; it finishes what is in its pipe.
     pub(super) fn end_input(self) -> Finishing {
         Finishing(self.child)
     }
-
 
     /// Whether the gate is still closed.
     pub(super) fn holds_back(&self) -> bool {

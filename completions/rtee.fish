@@ -1,0 +1,10 @@
+complete -c rtee -l output-error -d 'What to do about an error of an output; without MODE: warn-nopipe' -r -f -a "warn\t''
+warn-nopipe\t''
+exit\t''
+exit-nopipe\t''"
+complete -c rtee -l help -d 'Show this help and exit'
+complete -c rtee -l version -d 'Show the version and exit'
+complete -c rtee -s a -l append -d 'Append to the FILEs instead of overwriting them'
+complete -c rtee -s i -l ignore-interrupts -d 'Ignore SIGINT, the interrupt signal of Ctrl-C'
+complete -c rtee -s p -d 'Go on when a reader leaves: --output-error=warn-nopipe'
+complete -c rtee -l progress -d 'Show on standard error, if it is a terminal, how much has gone through'
