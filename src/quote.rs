@@ -56,7 +56,7 @@ fn quote_for(name: &[u8], utf8: bool) -> String {
         })
     };
     // What a shell would act on between double quotes, or at the start of a word, or in an interactive line.
-    let special = shown().any(|c| r##"!"$&()*;<=>?[\^`|"##.contains(c))
+    let special = shown().any(|c| r#"!"$&()*;<=>?[\^`|"#.contains(c))
         || matches!(name.first(), Some(b'#' | b'~'))
         || matches!(name, b"{" | b"}");
 

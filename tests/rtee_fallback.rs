@@ -17,7 +17,7 @@ fn survives(injections: &[&str], lines: &[&str]) {
         return;
     }
     for injection in injections {
-        let inject: String = injection.split(' ').map(|one| format!(" -e inject={one}")).collect();
+        let inject = format!(" -e inject={}", injection.replace(' ', " -e inject="));
         for line in lines {
             let sandbox = Sandbox::new();
             std::fs::write(sandbox.path("in"), pattern(300_000)).unwrap();

@@ -4,11 +4,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread::JoinHandle;
 
 use proptest::prelude::*;
 use rustix::fs::OFlags;
+use rustix::pipe::PipeFlags;
 
 use crate::support::{self, Sandbox, pattern};
 
@@ -121,13 +123,13 @@ fn set_nonblock(fd: &impl std::os::fd::AsFd) {
 }
 
 /// A raw terminal as (master, slave, the slave's name).
-fn terminal() -> (File, File, std::path::PathBuf) {
+fn terminal() -> (File, File, PathBuf) {
     let flags = rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY | rustix::pty::OpenptFlags::CLOEXEC;
     let master = rustix::pty::openpt(flags).unwrap();
     rustix::pty::grantpt(&master).unwrap();
     rustix::pty::unlockpt(&master).unwrap();
     let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
-    let path = std::path::PathBuf::from(std::ffi::OsString::from(name.to_str().unwrap()));
+    let path = PathBuf::from(std::ffi::OsString::from(name.to_str().unwrap()));
     let slave = OpenOptions::new().read(true).write(true).open(&path).unwrap();
     let mut settings = rustix::termios::tcgetattr(&slave).unwrap();
     settings.make_raw();
@@ -152,113 +154,125 @@ fn write_in_turn(mut to: impl Write, bytes: &[u8], sizes: &[usize]) {
     }
 }
 
+/// What a mix is made of while it runs.
+struct Made {
+    sandbox: Sandbox,
+    /// Those who read the outputs that can be read only once.
+    readers: Vec<(String, JoinHandle<Vec<u8>>)>,
+    /// Descriptors that must not be closed before the end.
+    kept: Vec<File>,
+    /// The names of the outputs that are files, in the sandbox.
+    regular: Vec<String>,
+}
+
+impl Made {
+    /// Makes a FILE and returns the name to give to rtee.
+    fn file(&mut self, index: usize, kind: FileKind) -> PathBuf {
+        let name = format!("file{index}");
+        match kind {
+            FileKind::Regular => self.regular.push(name.clone()),
+            FileKind::Fifo { size, slow } => {
+                let path = self.sandbox.fifo(&name);
+                let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+                rustix::pipe::fcntl_setpipe_size(&both, size).unwrap();
+                // The size is forgotten when nobody has the FIFO open.
+                let reader = File::open(&path).unwrap();
+                self.kept.push(both);
+                self.readers.push((name.clone(), collect(reader, slow)));
+            }
+            FileKind::Null => return "/dev/null".into(),
+            FileKind::Full => return "/dev/full".into(),
+            FileKind::Terminal => {
+                let (master, slave, path) = terminal();
+                self.kept.push(slave);
+                self.readers.push((name, collect(master, false)));
+                return path;
+            }
+        }
+        name.into()
+    }
+
+    /// Makes standard input; what it returns besides has to be fed.
+    fn input(&self, input: Input, bytes: &[u8]) -> (OwnedFd, Option<Box<dyn Write + Send>>) {
+        match input {
+            Input::Pipe { size, nonblock, packets } => {
+                let flags = if packets { PipeFlags::DIRECT } else { PipeFlags::empty() };
+                let (reader, writer) = rustix::pipe::pipe_with(flags | PipeFlags::CLOEXEC).unwrap();
+                rustix::pipe::fcntl_setpipe_size(&reader, size).unwrap();
+                if nonblock {
+                    set_nonblock(&reader);
+                }
+                (reader, Some(Box::new(File::from(writer))))
+            }
+            Input::Fifo => {
+                let path = self.sandbox.fifo("input");
+                let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+                let reader = File::open(&path).unwrap();
+                let writer = OpenOptions::new().write(true).open(&path).unwrap();
+                drop(both);
+                (reader.into(), Some(Box::new(writer)))
+            }
+            Input::File => {
+                std::fs::write(self.sandbox.path("input"), bytes).unwrap();
+                (File::open(self.sandbox.path("input")).unwrap().into(), None)
+            }
+            Input::Socket { nonblock } => {
+                let (ours, theirs) = UnixStream::pair().unwrap();
+                theirs.set_nonblocking(nonblock).unwrap();
+                (theirs.into(), Some(Box::new(ours)))
+            }
+        }
+    }
+
+    fn stdout(&mut self, output: Output) -> Stdio {
+        let name = "standard output".to_owned();
+        match output {
+            Output::Pipe { size, nonblock, slow } => {
+                let (reader, writer) = support::pipe();
+                rustix::pipe::fcntl_setpipe_size(&writer, size).unwrap();
+                if nonblock {
+                    set_nonblock(&writer);
+                }
+                self.readers.push((name, collect(reader, slow)));
+                writer.into()
+            }
+            Output::File | Output::Append => {
+                let append = matches!(output, Output::Append);
+                let path = self.sandbox.path(&name);
+                self.regular.push(name);
+                OpenOptions::new().create(true).append(append).write(true).open(path).unwrap().into()
+            }
+            Output::Socket { nonblock } => {
+                let (ours, theirs) = UnixStream::pair().unwrap();
+                theirs.set_nonblocking(nonblock).unwrap();
+                self.readers.push((name, collect(ours, false)));
+                OwnedFd::from(theirs).into()
+            }
+            Output::Terminal => {
+                let (master, slave, _) = terminal();
+                self.readers.push((name, collect(master, false)));
+                slave.into()
+            }
+            Output::Null => Stdio::null(),
+        }
+    }
+}
+
 fn check(mix: &Mix) {
-    let sandbox = Sandbox::new();
+    let mut made = Made { sandbox: Sandbox::new(), readers: Vec::new(), kept: Vec::new(), regular: Vec::new() };
     let bytes = pattern(mix.total);
     let mut command = support::rtee();
     if mix.append {
         command.arg("-a");
     }
-
-    let mut readers: Vec<(String, JoinHandle<Vec<u8>>)> = Vec::new();
-    let mut kept: Vec<File> = Vec::new();
-    let mut regular = Vec::new();
-    let mut full = 0;
     for (index, kind) in mix.files.iter().enumerate() {
-        let name = format!("file{index}");
-        match *kind {
-            FileKind::Regular => {
-                regular.push(name.clone());
-                command.arg(&name);
-            }
-            FileKind::Fifo { size, slow } => {
-                let path = sandbox.fifo(&name);
-                let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-                rustix::pipe::fcntl_setpipe_size(&both, size).unwrap();
-                // The reader has it open before the descriptor for both is closed, which would free the size.
-                let reader = File::open(&path).unwrap();
-                kept.push(both);
-                readers.push((name.clone(), collect(reader, slow)));
-                command.arg(&name);
-            }
-            FileKind::Null => {
-                command.arg("/dev/null");
-            }
-            FileKind::Full => {
-                full += usize::from(!bytes.is_empty());
-                command.arg("/dev/full");
-            }
-            FileKind::Terminal => {
-                let (master, slave, path) = terminal();
-                kept.push(slave);
-                readers.push((name, collect(master, false)));
-                command.arg(path);
-            }
-        }
+        command.arg(made.file(index, *kind));
     }
-
-    let (stdin, feed): (OwnedFd, Option<Box<dyn Write + Send>>) = match mix.input {
-        Input::Pipe { size, nonblock, packets } => {
-            let flags = if packets { rustix::pipe::PipeFlags::DIRECT } else { rustix::pipe::PipeFlags::empty() };
-            let (reader, writer) = rustix::pipe::pipe_with(flags | rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-            rustix::pipe::fcntl_setpipe_size(&reader, size).unwrap();
-            if nonblock {
-                set_nonblock(&reader);
-            }
-            (reader, Some(Box::new(File::from(writer))))
-        }
-        Input::Fifo => {
-            let path = sandbox.fifo("input");
-            let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-            let reader = File::open(&path).unwrap();
-            let writer = OpenOptions::new().write(true).open(&path).unwrap();
-            drop(both);
-            (reader.into(), Some(Box::new(writer)))
-        }
-        Input::File => {
-            std::fs::write(sandbox.path("input"), &bytes).unwrap();
-            (File::open(sandbox.path("input")).unwrap().into(), None)
-        }
-        Input::Socket { nonblock } => {
-            let (ours, theirs) = UnixStream::pair().unwrap();
-            theirs.set_nonblocking(nonblock).unwrap();
-            (theirs.into(), Some(Box::new(ours)))
-        }
-    };
-
-    let mut own_stdout = None;
-    let stdout: Stdio = match mix.stdout {
-        Output::Pipe { size, nonblock, slow } => {
-            let (reader, writer) = support::pipe();
-            rustix::pipe::fcntl_setpipe_size(&writer, size).unwrap();
-            if nonblock {
-                set_nonblock(&writer);
-            }
-            readers.push(("standard output".to_owned(), collect(reader, slow)));
-            writer.into()
-        }
-        Output::File | Output::Append => {
-            let append = matches!(mix.stdout, Output::Append);
-            let path = sandbox.path("stdout");
-            own_stdout = Some(path.clone());
-            OpenOptions::new().create(true).append(append).write(true).open(path).unwrap().into()
-        }
-        Output::Socket { nonblock } => {
-            let (ours, theirs) = UnixStream::pair().unwrap();
-            theirs.set_nonblocking(nonblock).unwrap();
-            readers.push(("standard output".to_owned(), collect(ours, false)));
-            OwnedFd::from(theirs).into()
-        }
-        Output::Terminal => {
-            let (master, slave, _) = terminal();
-            readers.push(("standard output".to_owned(), collect(master, false)));
-            slave.into()
-        }
-        Output::Null => Stdio::null(),
-    };
-
-    let mut command = sandbox.prepare(command);
+    let (stdin, feed) = made.input(mix.input, &bytes);
+    let stdout = made.stdout(mix.stdout);
+    let mut command = made.sandbox.prepare(command);
     let mut child = command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+    // The command holds the ends that the child got.
     drop(command);
     let sent = bytes.clone();
     let sizes = mix.writes.clone();
@@ -269,17 +283,16 @@ fn check(mix: &Mix) {
     }
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    drop(kept);
+    drop(made.kept);
+
+    let full = mix.files.iter().filter(|kind| matches!(kind, FileKind::Full) && !bytes.is_empty()).count();
     assert_eq!(stderr, "rtee: /dev/full: No space left on device\n".repeat(full));
     assert_eq!(status.code(), Some(i32::from(full > 0)));
-    for (name, reader) in readers {
+    for (name, reader) in made.readers {
         assert!(reader.join().unwrap() == bytes, "{name} differs");
     }
-    for name in regular {
-        assert!(sandbox.read(&name) == bytes, "{name} differs");
-    }
-    if let Some(path) = own_stdout {
-        assert!(std::fs::read(path).unwrap() == bytes, "standard output differs");
+    for name in made.regular {
+        assert!(made.sandbox.read(&name) == bytes, "{name} differs");
     }
 }
 

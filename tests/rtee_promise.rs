@@ -158,7 +158,7 @@ fn a_fifo_that_is_full_from_the_start_holds_nobody_back() {
     let sandbox = Sandbox::new();
     let fifo = sandbox.fifo("full");
     let mut reader = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
-    reader.write_all(&[0; 65536]).unwrap();
+    reader.write_all(&vec![0; 65536]).unwrap();
     let mut command = support::rtee();
     command.args(["full", "healthy"]);
     let mut child = support::spawn(sandbox.prepare(command));

@@ -165,7 +165,7 @@ pub fn echo(child: &mut Child, line: &str) {
 
 /// Bytes in which every position tells where it is.
 pub fn pattern(length: usize) -> Vec<u8> {
-    let mut bytes: Vec<u8> = (0..length as u64 / 8 + 1).flat_map(u64::to_le_bytes).collect();
+    let mut bytes: Vec<u8> = (0..=length as u64 / 8).flat_map(u64::to_le_bytes).collect();
     bytes.truncate(length);
     bytes
 }

@@ -12,7 +12,7 @@
     clippy::print_stderr,
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::exit
+    clippy::panic
 )]
 
 mod pipeline;
@@ -23,10 +23,13 @@ mod tool;
 
 use std::time::Instant;
 
+/// Runs a comparison among tools, so many rounds.
+type Run = Box<dyn Fn(&[tool::Tool], usize) -> Vec<stats::Line>>;
+
 /// A comparison: its name, and what runs it.
 struct Row {
     name: String,
-    run: Box<dyn Fn(&[tool::Tool], usize) -> Vec<stats::Line>>,
+    run: Run,
 }
 
 fn main() {

@@ -2,15 +2,15 @@
 //!
 //! It knows no applet, no option and no exit code, and it never prints. Failures are [`rustix::io::Errno`].
 //!
-//! - [`stdio`]: standard descriptors that may be closed
-//! - [`pipe`]: making pipes and their sizes
-//! - [`transfer`]: moving bytes from a descriptor to a descriptor, in the kernel or through a buffer
-//! - [`device`]: telling devices apart
-//! - [`duplicate`]: tee(2) into several pipes
-//! - [`poll`]: waiting
-//! - [`source`]: an input of any kind as a pipe
-//! - [`fork`]: children that are functions
-//! - [`signal`]: dispositions, and dying of a signal
+//! - [`stdio`] - standard descriptors that may be closed
+//! - [`pipe`] - making pipes and their sizes
+//! - [`transfer`] - moving bytes from a descriptor to a descriptor, in the kernel or through a buffer
+//! - [`device`] - telling devices apart
+//! - [`duplicate`] - tee(2) into several pipes
+//! - [`poll`] - waiting
+//! - [`source`] - an input of any kind as a pipe
+//! - [`fork`] - children that are functions
+//! - [`signal`] - dispositions, and dying of a signal
 
 pub mod device;
 pub mod duplicate;

@@ -27,17 +27,23 @@ pub(super) enum Stop {
 #[derive(Debug)]
 pub(super) struct Outputs {
     pub(super) policy: Policy,
-    /// Standard output is still served.
-    pub(super) stdout_open: bool,
-    /// Standard output is a pipe (or, with -p, a socket), of which poll(2) tells that the reader has left.
-    pub(super) stdout_watched: bool,
-    /// It has, and nothing was written since.
-    stdout_reader_left: bool,
+    pub(super) stdout: Stdout,
     pub(super) files: Vec<Output>,
     /// Writers that get nothing more, and finish.
     retired: Vec<(OsString, Finishing)>,
     /// Something was reported.
     pub(super) failed: bool,
+}
+
+/// What is known of standard output.
+#[derive(Debug)]
+pub(super) struct Stdout {
+    /// It is still served.
+    pub(super) open: bool,
+    /// It is a pipe (or, with -p, a socket), of which poll(2) tells that the reader has left.
+    pub(super) watched: bool,
+    /// The reader has left, and nothing was written since.
+    reader_left: bool,
 }
 
 /// One FILE.
@@ -74,9 +80,7 @@ impl Outputs {
     pub(super) fn new(policy: Policy) -> Self {
         Self {
             policy,
-            stdout_open: true,
-            stdout_watched: false,
-            stdout_reader_left: false,
+            stdout: Stdout { open: true, watched: false, reader_left: false },
             files: Vec::new(),
             retired: Vec::new(),
             failed: false,
@@ -89,7 +93,7 @@ impl Outputs {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | how;
         let stdout = rustix::fs::fstat(stdout()).ok();
         let kind = stdout.map(|stat| FileType::from_raw_mode(stat.st_mode));
-        self.stdout_watched = match kind {
+        self.stdout.watched = match kind {
             Some(FileType::Fifo) => true,
             Some(FileType::Socket) => self.policy.watch_readers,
             _ => false,
@@ -139,7 +143,7 @@ impl Outputs {
 
     /// Whether there is any use in going on.
     pub(super) fn anyone_left(&self) -> bool {
-        self.stdout_open || self.files.iter().any(|output| !matches!(output.sink, Sink::Lost))
+        self.stdout.open || self.files.iter().any(|output| !matches!(output.sink, Sink::Lost))
     }
 
     /// Whether some FILE is written by the parent.
@@ -150,7 +154,7 @@ impl Outputs {
     /// Writes to standard output, if it is still served.
     pub(super) fn write_stdout(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         match transfer::write_all(stdout(), bytes) {
-            Err(errno) if self.stdout_open => self.lost_stdout(errno),
+            Err(errno) if self.stdout.open => self.lost_stdout(errno),
             _ => Ok(()),
         }
     }
@@ -173,7 +177,7 @@ impl Outputs {
 
     /// Standard output can't be written.
     pub(super) fn lost_stdout(&mut self, errno: Errno) -> Result<(), Stop> {
-        self.stdout_open = false;
+        self.stdout.open = false;
         self.lost(OsStr::new("standard output"), Fault::Write(errno))
     }
 
@@ -196,11 +200,11 @@ impl Outputs {
 
     /// Standard output's reader has left, as poll(2) tells.
     pub(super) fn stdout_reader_left(&mut self) -> Result<(), Stop> {
-        self.stdout_watched = false;
+        self.stdout.watched = false;
         if self.policy.watch_readers {
             return self.lost_stdout(Errno::PIPE);
         }
-        self.stdout_reader_left = true;
+        self.stdout.reader_left = true;
         Ok(())
     }
 
@@ -208,7 +212,7 @@ impl Outputs {
     /// ends after the outputs that come before have got this chunk: those that come after are retired, and the reason
     /// to stop is returned as a value.
     pub(super) fn tell_of_readers_that_left(&mut self) -> Result<Option<Stop>, Stop> {
-        if std::mem::take(&mut self.stdout_reader_left) && self.stdout_open {
+        if std::mem::take(&mut self.stdout.reader_left) && self.stdout.open {
             self.lost_stdout(Errno::PIPE)?;
         }
         while let Some(index) = self.files.iter().position(|output| matches!(output.sink, Sink::ReaderLeft)) {
@@ -265,10 +269,12 @@ impl Outputs {
                 finishing.push((output.name, writer.end_input()));
             }
         }
-        finishing.into_iter().fold(Ok(()), |result, (name, writer)| {
+        let mut result = Ok(());
+        for (name, writer) in finishing {
             let ended = writer.wait().or_else(|fault| self.lost(&name, fault));
-            result.and(ended)
-        })
+            result = result.and(ended);
+        }
+        result
     }
 }
 

@@ -62,7 +62,7 @@ impl Policy {
     }
 
     /// What `fault` leads to.
-    pub(super) fn judge(&self, fault: Fault) -> Verdict {
+    pub(super) fn judge(self, fault: Fault) -> Verdict {
         match fault {
             Fault::Write(Errno::PIPE) | Fault::ReaderLeft => match self.broken_pipe {
                 BrokenPipe::Signal => Verdict::Signal(Signal::SIGPIPE),

@@ -130,7 +130,7 @@ impl<'a> Relay<'a> {
             // The outputs are in the set for their errors, which poll(2) tells unasked. An input that nobody waits for
             // is not in it: its end would be told again and again.
             let wanted = |this: Awaited, events| if this == awaited { events } else { PollFlags::empty() };
-            let watch_stdout = awaited == Awaited::Stdout || self.outputs.stdout_open && self.outputs.stdout_watched;
+            let watch_stdout = awaited == Awaited::Stdout || self.outputs.stdout.open && self.outputs.stdout.watched;
             let mut fds = Vec::with_capacity(self.outputs.files.len() + 2);
             if awaited == Awaited::Input {
                 fds.push(PollFd::from_borrowed_fd(self.source.input(), PollFlags::IN));
@@ -206,7 +206,7 @@ impl<'a> Relay<'a> {
             return Ok(Some(if self.widen() { Awaited::Input } else { awaited }));
         }
         let least = self.least_lead().min(pipe::LARGE);
-        let in_kernel = least > 0 && self.outputs.stdout_open && !self.stdout_copies && !self.outputs.parent_writes();
+        let in_kernel = least > 0 && self.outputs.stdout.open && !self.stdout_copies && !self.outputs.parent_writes();
         let Some(source) = self.source.pipe().filter(|_| in_kernel) else {
             return self.copy(if least == 0 { transfer::BUFFER } else { least }, false);
         };
