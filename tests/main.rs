@@ -5,6 +5,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod dispatch;
+mod fdio;
 mod generated;
 mod layering;
 mod rtee_fallback;
