@@ -114,6 +114,21 @@ fn a_full_disk_is_reported_in_writes_words_though_splice_has_others() {
 }
 
 #[test]
+fn an_error_that_comes_with_close_is_reported() {
+    if !strace() {
+        return;
+    }
+    for (file, said) in [("a", "rtee: a: Disk quota exceeded\n"), ("b", "rtee: write error: Disk quota exceeded\n")] {
+        let sandbox = Sandbox::new();
+        let line = "echo hi | strace -f -qq -o trace -P $PWD/FILE -e inject=close:error=EDQUOT rtee a > b; echo $?";
+        let outcome = sandbox.run(sandbox.shell("rtee", &line.replace("FILE", file)));
+        assert_eq!(String::from_utf8_lossy(&outcome.stderr), said);
+        assert_eq!(outcome.stdout, b"1\n");
+        assert_eq!((sandbox.read("a"), sandbox.read("b")), (b"hi\n".to_vec(), b"hi\n".to_vec()));
+    }
+}
+
+#[test]
 fn a_disk_that_fills_up_loses_its_own_file_only() {
     let sandbox = Sandbox::new();
     let mount = "mkdir small && mount -t tmpfs -o size=200k small small 2> /dev/null";

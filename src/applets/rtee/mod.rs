@@ -181,6 +181,10 @@ fn run(arguments: &ArgMatches) -> Result<u8, Error> {
     let mut relay = Relay::new(Source::new(stdin), outputs, progress);
     let relayed = opened.and_then(|()| relay.run());
     let finished = relay.finish();
+    if let Err(errno) = stdio::close_stdout() {
+        report::failure(NAME, Subject::Words("write error"), errno);
+        relay.outputs.failed = true;
+    }
     if stdio::was_closed(stdin) {
         report::failure(NAME, Subject::Words("standard input"), Errno::BADF);
         return Ok(FAILED);

@@ -185,7 +185,13 @@ impl Outputs {
     pub(super) fn lost_writer(&mut self, index: usize) -> Result<(), Stop> {
         let output = &mut self.files[index];
         let Sink::Writer(writer) = std::mem::replace(&mut output.sink, Sink::Lost) else { return Ok(()) };
+        let unread = writer.has_unread();
         match writer.end_input().wait() {
+            // Something came just then: that is a failed write.
+            Err(Fault::ReaderLeft) if unread => {
+                let name = output.name.clone();
+                self.lost(&name, Fault::Write(Errno::PIPE))
+            }
             Err(Fault::ReaderLeft) if !self.policy.watch_readers => {
                 output.sink = Sink::ReaderLeft;
                 Ok(())
@@ -271,7 +277,11 @@ impl Outputs {
         }
         let mut result = Ok(());
         for (name, writer) in finishing {
-            let ended = writer.wait().or_else(|fault| self.lost(&name, fault));
+            let ended = match writer.wait() {
+                // There was nothing more to write to it.
+                Ok(()) | Err(Fault::ReaderLeft) => Ok(()),
+                Err(fault) => self.lost(&name, fault),
+            };
             result = result.and(ended);
         }
         result

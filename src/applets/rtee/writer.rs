@@ -83,6 +83,11 @@ impl Writer {
             && (self.stalled || transfer::read(&gate, &mut [0]) == Ok(1))
     }
 
+    /// Whether a writer that has ended left something in its pipe.
+    pub(super) fn has_unread(&self) -> bool {
+        rustix::io::ioctl_fionread(self.branch.pipe()).is_ok_and(|count| count > 0)
+    }
+
     /// Ends the writer's input; it finishes what is in its pipe.
     pub(super) fn end_input(self) -> Finishing {
         Finishing(self.child)
