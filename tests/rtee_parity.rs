@@ -196,7 +196,7 @@ fn every_mode_treats_a_broken_pipe_alike() {
                 format!("{trap}{leaves} {{ $TEE {mode} f > /dev/full; echo $? >&2; }}; wait"),
                 format!("{trap}{leaves} {{ $TEE {mode} f a b | cat > out; echo ${{PIPESTATUS[0]}} >&2; }}; wait"),
                 format!("{trap}{} {{ $TEE {mode} f a; echo $? >&2; }}; wait", leaves.replace("echo two", ":")),
-                format!("{trap}{} {{ $TEE {mode} a b > f; echo $? >&2; }}; wait", leaves),
+                format!("{trap}{leaves} {{ $TEE {mode} a b > f; echo $? >&2; }}; wait"),
             ] {
                 same(&line);
             }

@@ -10,7 +10,7 @@ pub use nix::sys::signal::Signal;
 pub enum Inherited {
     /// The signal's own action.
     Default,
-    /// It was ignored, by nohup(1) or `trap '' …` in a shell.
+    /// It was ignored, by nohup(1) or `trap '' …` in a shell; or blocked, which comes to the same.
     Ignored,
 }
 
@@ -30,6 +30,7 @@ fn dispose(signal: Signal, handler: SigHandler) -> Inherited {
     // SIGSTOP, which nobody asks for.
     match unsafe { nix::sys::signal::sigaction(signal, &action) } {
         Ok(before) if matches!(before.handler(), SigHandler::SigIgn) => Inherited::Ignored,
+        _ if SigSet::thread_get_mask().is_ok_and(|mask| mask.contains(signal)) => Inherited::Ignored,
         _ => Inherited::Default,
     }
 }

@@ -6,21 +6,33 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::event::PollFlags;
-use rustix::fs::FileType;
+use rustix::fs::{FileType, OFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
 
 use super::device;
 use super::pipe::{self, Pipe};
-use super::poll;
 use super::transfer::{self, Spliced};
+
+/// What [`Source::fill`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// There are bytes, or they are to be had by reading.
+    Some,
+    /// Nothing has arrived yet (only where the input is a pipe, or doesn't wait).
+    Nothing,
+    /// The input has ended.
+    End,
+}
 
 /// An input, and the pipe its bytes come through.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own about the input.
 pub struct Source<'a> {
     input: BorrowedFd<'a>,
     kind: Option<FileType>,
+    write_only: bool,
+    terminal: bool,
     /// The input is the null device, for which no pipe is made: it has nothing to give.
     null: bool,
     /// None where no pipe could be made, or tee(2) is refused: then bytes are had by reading only.
@@ -40,8 +52,11 @@ impl<'a> Source<'a> {
         let stat = rustix::fs::fstat(input).ok();
         let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
         let null = stat.is_some_and(|stat| device::is_null(&stat));
+        let access = rustix::fs::fcntl_getfl(input).map(|flags| flags & OFlags::RWMODE);
         Self {
             input,
+            write_only: access == Ok(OFlags::WRONLY),
+            terminal: kind == Some(FileType::CharacterDevice) && !null && rustix::termios::isatty(input),
             kind,
             null,
             pipe: if null { None } else { Pipe::new().ok() },
@@ -57,10 +72,24 @@ impl<'a> Source<'a> {
         self.input
     }
 
-    /// Whether nobody has to wait: there are bytes held, or the input is a regular file or the null device.
+    /// Whether there is no point in poll(2): there are bytes held, or the input never makes anyone wait, or can't be
+    /// read at all, which poll(2) doesn't tell.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.held > 0 || self.null || self.kind == Some(FileType::RegularFile)
+        self.held > 0 || self.null || self.kind == Some(FileType::RegularFile) || self.write_only
+    }
+
+    /// Whether the input is a terminal. There read(2) means more than waiting for data: it may end after a time without
+    /// any, and it stops a job in the background.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// The bytes in the pipe.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// Whether the input is a pipe.
@@ -75,37 +104,62 @@ impl<'a> Source<'a> {
         self.pipe.as_ref().map(|pipe| pipe.reader.as_fd())
     }
 
-    /// Brings up to `length` bytes into the pipe, waiting for the first, unless it holds some already. Returns how many
-    /// it holds, 0 at the end of the input; where there is no pipe, `length`.
-    pub fn fill(&mut self, length: usize) -> Result<usize, Errno> {
+    /// Brings up to `length` bytes into the pipe, unless it holds some already. Of an input that is a pipe it takes what
+    /// is there; of others it waits for the first byte.
+    pub fn fill(&mut self, length: usize) -> Result<Filled, Errno> {
         let Some(pipe) = &self.pipe else {
+            if !self.null {
+                return Ok(Filled::Some);
+            }
             // The null device may still have been opened for writing only.
-            return if self.null { transfer::read(self.input, &mut [0]) } else { Ok(length) };
+            transfer::read(self.input, &mut [0])?;
+            return Ok(Filled::End);
         };
-        while self.held == 0 && !self.copies {
-            match transfer::splice(self.input, &pipe.writer, length, true) {
-                Spliced::Moved(0) => return Ok(0),
+        if self.held > 0 {
+            return Ok(Filled::Some);
+        }
+        if !self.copies {
+            match transfer::splice(self.input, &pipe.writer, length, self.kind != Some(FileType::Fifo)) {
                 Spliced::Moved(count) => self.held = count,
-                Spliced::WouldBlock => poll::wait_for(self.input, PollFlags::IN)?,
+                Spliced::WouldBlock => return Ok(Filled::Nothing),
+                Spliced::Failed(errno) => return Err(errno),
                 Spliced::Refused => self.copies = true,
             }
+            if self.held > 1 && self.unprobed {
+                // Fewer bytes don't tell a packet from a plain write.
+                self.unprobed = self.held < 4;
+                if carries_packets(pipe, self.held) {
+                    self.copies = true;
+                    unpack(pipe, self.held)?;
+                }
+                return Ok(Filled::Some);
+            }
         }
-        if self.held == 0 {
+        if self.copies {
             // A page fits into any pipe that is empty.
             let mut page = [0; pipe::PAGE];
             let length = length.min(page.len());
             let count = transfer::read(self.input, &mut page[..length])?;
             transfer::write_all(&pipe.writer, &page[..count])?;
             self.held = count;
-        } else if self.unprobed && self.held > 1 {
-            // Fewer bytes don't tell a packet from a plain write.
-            self.unprobed = self.held < 4;
-            if carries_packets(pipe, self.held) {
-                self.copies = true;
-                unpack(pipe, self.held)?;
-            }
         }
-        Ok(self.held)
+        Ok(if self.held == 0 { Filled::End } else { Filled::Some })
+    }
+
+    /// Takes bytes by read(2) from now on, for an input that an output changes: what splice(2) takes of a file stays the
+    /// file's until it is delivered.
+    pub fn copy_from_now_on(&mut self) {
+        self.copies = true;
+    }
+
+    /// Sets a regular file's offset back to the first byte that nobody got, for whoever reads it next.
+    pub fn give_back(&mut self) {
+        if self.held > 0 && self.kind == Some(FileType::RegularFile) {
+            // At most LARGE, which fits.
+            let held = i64::try_from(self.held).unwrap_or(0);
+            let _ = rustix::fs::seek(self.input, SeekFrom::Current(-held));
+            self.held = 0;
+        }
     }
 
     /// Notes that `count` bytes were taken from the pipe with splice(2).
@@ -145,7 +199,8 @@ impl<'a> Source<'a> {
 /// They would stay packets through splice(2) and tee(2), and whoever reads one with a short buffer loses the rest of it.
 /// Nothing tells of them but just that; so it is tried on a duplicate.
 fn carries_packets(pipe: &Pipe, held: usize) -> bool {
-    let Ok(probe) = Pipe::new() else { return false };
+    // Without a second pipe there is no telling; to take them for packets is slower and does no harm.
+    let Ok(probe) = Pipe::new() else { return true };
     let duplicated = rustix::pipe::tee(&pipe.reader, &probe.writer, held, SpliceFlags::NONBLOCK).unwrap_or(0);
     let mut left = duplicated;
     // Two bytes, then one: a packet of one byte cuts the first read short, and a longer one loses its rest to either.

@@ -21,15 +21,17 @@ pub enum Spliced {
     Moved(usize),
     /// Nothing was moved: the input is empty or the output full (only when asked not to wait).
     WouldBlock,
-    /// Nothing was moved, and read(2) and write(2) have to tell why, or do it.
+    /// Nothing was moved, as these two descriptors can't be spliced: read(2) and write(2) have to do it, or tell why not.
     Refused,
+    /// Nothing was moved, and this is why.
+    Failed(Errno),
 }
 
 /// Moves up to `length` bytes inside the kernel; one end has to be a pipe.
 ///
-/// With `wait` false, a pipe that is empty or full gives [`Spliced::WouldBlock`]. An error moved nothing, so trying
-/// again with read(2) and write(2) neither loses nor repeats a byte; and the error to report is theirs, as splice(2) has
-/// others of its own (EINVAL for O_APPEND, or for /dev/full).
+/// With `wait` false, a pipe that is empty or full gives [`Spliced::WouldBlock`]. After [`Spliced::Refused`], trying again
+/// with read(2) and write(2) neither loses nor repeats a byte; and the error to report is theirs, as splice(2) has others
+/// of its own (EINVAL for O_APPEND, or for /dev/full). Any other error is final: a socket tells it only once.
 pub fn splice(from: impl AsFd, to: impl AsFd, length: usize, wait: bool) -> Spliced {
     let flags = SpliceFlags::MOVE | if wait { SpliceFlags::empty() } else { SpliceFlags::NONBLOCK };
     loop {
@@ -37,7 +39,16 @@ pub fn splice(from: impl AsFd, to: impl AsFd, length: usize, wait: bool) -> Spli
             Ok(moved) => return Spliced::Moved(moved),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return Spliced::WouldBlock,
-            Err(_) => return Spliced::Refused,
+            Err(
+                Errno::INVAL
+                | Errno::NOSYS
+                | Errno::PERM
+                | Errno::BADF
+                | Errno::OPNOTSUPP
+                | Errno::ACCESS
+                | Errno::NOMEM,
+            ) => return Spliced::Refused,
+            Err(errno) => return Spliced::Failed(errno),
         }
     }
 }
@@ -106,8 +117,9 @@ impl<'a> Drain<'a> {
         let Some(stage) = &self.stage else { return self.copy(self.pipe, length) };
         if self.staged == 0 {
             match splice(self.pipe, &stage.writer, length, true) {
+                Spliced::Moved(0) => return Ok(0),
                 Spliced::Moved(count) => self.staged = count,
-                Spliced::WouldBlock | Spliced::Refused => {
+                Spliced::WouldBlock | Spliced::Refused | Spliced::Failed(_) => {
                     self.stage = None;
                     return self.copy(self.pipe, length);
                 }
@@ -120,13 +132,15 @@ impl<'a> Drain<'a> {
         let length = self.staged.min(length);
         loop {
             match splice(&stage.reader, self.to, length, true) {
+                // A device that takes nothing and says no error; write(2) has an answer to that.
+                Spliced::Moved(0) | Spliced::Refused => break,
                 Spliced::Moved(count) => {
                     self.staged -= count;
                     return Ok(count);
                 }
                 // The stage is ours and waits; it is the output that doesn't.
                 Spliced::WouldBlock => poll::wait_for(self.to, PollFlags::OUT)?,
-                Spliced::Refused => break,
+                Spliced::Failed(errno) => return Err(errno),
             }
         }
         // What is in the stage goes first; then there is no further use for it.

@@ -117,7 +117,7 @@ fn command() -> Command {
         .after_help(AFTER_HELP);
     if std::env::var_os("POSIXLY_CORRECT").is_some() {
         // POSIX utilities take no options after their first operand.
-        return command.mut_arg("file", |file| file.trailing_var_arg(true).allow_hyphen_values(true));
+        return command.mut_arg("file", |file| file.trailing_var_arg(true));
     }
     command
 }
@@ -180,7 +180,7 @@ fn run(arguments: &ArgMatches) -> Result<u8, Error> {
     let progress = Progress::new(arguments.get_flag("progress"), stdin);
     let mut relay = Relay::new(Source::new(stdin), outputs, progress);
     let relayed = opened.and_then(|()| relay.run());
-    let finished = relay.finish();
+    let finished = relay.finish(relayed.is_err());
     if let Err(errno) = stdio::close_stdout() {
         report::failure(NAME, Subject::Words("write error"), errno);
         relay.outputs.failed = true;

@@ -31,6 +31,8 @@ pub(super) struct Outputs {
     pub(super) files: Vec<Output>,
     /// Writers that get nothing more, and finish.
     retired: Vec<(OsString, Finishing)>,
+    /// The writers were started.
+    started: bool,
     /// Something was reported.
     pub(super) failed: bool,
 }
@@ -51,8 +53,8 @@ pub(super) struct Stdout {
 pub(super) struct Output {
     name: OsString,
     pub(super) sink: Sink,
-    /// It is the same file as standard output: it has no writer of its own and gets each chunk right after standard
-    /// output, so that the two take turns.
+    /// It is the same file as standard output, or is appended to under another name too: it has no writer of its own
+    /// and gets each chunk right after standard output, so that they take turns as with tee(1).
     pub(super) twin: bool,
 }
 
@@ -83,6 +85,7 @@ impl Outputs {
             stdout: Stdout { open: true, watched: false, reader_left: false },
             files: Vec::new(),
             retired: Vec::new(),
+            started: false,
             failed: false,
         }
     }
@@ -110,7 +113,15 @@ impl Outputs {
                 Ok(file) => {
                     let stat = rustix::fs::fstat(&file).ok();
                     let null = stat.is_some_and(|stat| device::is_null(&stat));
-                    let twin = !null && stdout.zip(stat).is_some_and(|(one, other)| is_twin(&one, &other, &file));
+                    let mut twin = !null && stdout.zip(stat).is_some_and(|(one, other)| is_twin(&one, &other, &file));
+                    for other in self.files.iter_mut().filter(|_| append && !null) {
+                        let Sink::Parent(other_file) = &other.sink else { continue };
+                        if rustix::fs::fstat(other_file)
+                            .is_ok_and(|one| stat.is_some_and(|stat| is_twin(&one, &stat, &file)))
+                        {
+                            (other.twin, twin) = (true, true);
+                        }
+                    }
                     let sink = if null { Sink::Null } else { Sink::Parent(file) };
                     self.files.push(Output { name: name.clone(), sink, twin });
                 }
@@ -120,8 +131,11 @@ impl Outputs {
         Ok(())
     }
 
-    /// Gives each FILE its writer. Where descriptors or processes are used up, the parent writes, as tee(1) would.
+    /// Gives each FILE its writer, once. Where descriptors or processes are used up, the parent writes, as tee(1) would.
     pub(super) fn start_writers(&mut self) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
         for output in self.files.iter_mut().filter(|output| !output.twin) {
             output.sink = match std::mem::replace(&mut output.sink, Sink::Lost) {
                 Sink::Parent(file) => match Writer::start(file) {
@@ -144,6 +158,22 @@ impl Outputs {
     /// Whether there is any use in going on.
     pub(super) fn anyone_left(&self) -> bool {
         self.stdout.open || self.files.iter().any(|output| !matches!(output.sink, Sink::Lost))
+    }
+
+    /// Whether outputs take turns in one file.
+    pub(super) fn take_turns(&self) -> bool {
+        self.files.iter().any(|output| output.twin && matches!(output.sink, Sink::Parent(_)))
+    }
+
+    /// Whether one of the outputs is the regular file `input`.
+    pub(super) fn change(&self, input: BorrowedFd<'_>) -> bool {
+        let Ok(input) = rustix::fs::fstat(input) else { return false };
+        let same = |output: BorrowedFd<'_>| {
+            rustix::fs::fstat(output).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (input.st_dev, input.st_ino))
+        };
+        FileType::from_raw_mode(input.st_mode) == FileType::RegularFile
+            && (same(stdout())
+                || self.files.iter().any(|output| matches!(&output.sink, Sink::Parent(file) if same(file.as_fd()))))
     }
 
     /// Whether some FILE is written by the parent.
@@ -172,7 +202,7 @@ impl Outputs {
     /// Lets a FILE's writer write the first `held` bytes, and waits until it has.
     pub(super) fn release_writer(&mut self, index: usize, held: usize) -> Result<(), Stop> {
         let Sink::Writer(writer) = &mut self.files[index].sink else { return Ok(()) };
-        if writer.release(held) { Ok(()) } else { self.lost_writer(index) }
+        if writer.release(held) { Ok(()) } else { self.lost_writer(index, true) }
     }
 
     /// Standard output can't be written.
@@ -181,18 +211,13 @@ impl Outputs {
         self.lost(OsStr::new("standard output"), Fault::Write(errno))
     }
 
-    /// A FILE's writer has ended before its input did.
-    pub(super) fn lost_writer(&mut self, index: usize) -> Result<(), Stop> {
+    /// A FILE's writer has ended before its input did, with something `to_write`, or while it was waiting.
+    pub(super) fn lost_writer(&mut self, index: usize, to_write: bool) -> Result<(), Stop> {
         let output = &mut self.files[index];
         let Sink::Writer(writer) = std::mem::replace(&mut output.sink, Sink::Lost) else { return Ok(()) };
-        let unread = writer.has_unread();
+        let to_write = to_write || writer.has_unread();
         match writer.end_input().wait() {
-            // Something came just then: that is a failed write.
-            Err(Fault::ReaderLeft) if unread => {
-                let name = output.name.clone();
-                self.lost(&name, Fault::Write(Errno::PIPE))
-            }
-            Err(Fault::ReaderLeft) if !self.policy.watch_readers => {
+            Err(Fault::ReaderLeft) if !to_write && !self.policy.watch_readers => {
                 output.sink = Sink::ReaderLeft;
                 Ok(())
             }
@@ -202,6 +227,13 @@ impl Outputs {
             }
             Ok(()) => Ok(()),
         }
+    }
+
+    /// A FILE that the parent writes has lost its reader, and that is watched.
+    pub(super) fn lost_watched(&mut self, index: usize) -> Result<(), Stop> {
+        self.files[index].sink = Sink::Lost;
+        let name = self.files[index].name.clone();
+        self.lost(&name, Fault::ReaderLeft)
     }
 
     /// Standard output's reader has left, as poll(2) tells.
@@ -267,8 +299,9 @@ impl Outputs {
         }
     }
 
-    /// Ends the inputs of all writers at once, and waits for them in turn.
-    pub(super) fn finish(&mut self) -> Result<(), Stop> {
+    /// Ends the inputs of all writers at once, and waits for them in turn. Where `stopped`, or at the first reason to
+    /// stop, nothing more is reported.
+    pub(super) fn finish(&mut self, stopped: bool) -> Result<(), Stop> {
         let mut finishing = std::mem::take(&mut self.retired);
         for output in self.files.drain(..) {
             if let Sink::Writer(writer) = output.sink {
@@ -280,6 +313,7 @@ impl Outputs {
             let ended = match writer.wait() {
                 // There was nothing more to write to it.
                 Ok(()) | Err(Fault::ReaderLeft) => Ok(()),
+                Err(_) if stopped || result.is_err() => Ok(()),
                 Err(fault) => self.lost(&name, fault),
             };
             result = result.and(ended);

@@ -3,15 +3,16 @@
 //! Each round brings a chunk into the source's pipe, duplicates it into every writer's, and only then moves it to
 //! standard output. So whatever appears there is out of the parent's hands for every FILE.
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
 use super::NAME;
-use super::output::{Outputs, Stop, stdout};
+use super::output::{Outputs, Sink, Stop, stdout};
 use crate::fdio::duplicate::Duplicated;
-use crate::fdio::source::Source;
+use crate::fdio::source::{Filled, Source};
 use crate::fdio::transfer::{self, Spliced};
 use crate::fdio::{fork, pipe, poll};
 use crate::progress::Progress;
@@ -35,6 +36,7 @@ enum Awaited {
 }
 
 /// The state of a run.
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own, found out on the way.
 pub(super) struct Relay<'a> {
     source: Source<'a>,
     pub(super) outputs: Outputs,
@@ -44,6 +46,7 @@ pub(super) struct Relay<'a> {
     buffer: Vec<u8>,
     /// splice(2) to standard output was refused.
     stdout_copies: bool,
+    stdout_is_pipe: bool,
     /// tee(2) was refused.
     tee_refused: bool,
     /// The pipes are as large as they may be.
@@ -59,6 +62,7 @@ impl<'a> Relay<'a> {
             count: 0,
             buffer: Vec::new(),
             stdout_copies: false,
+            stdout_is_pipe: pipe::is_pipe(stdout()),
             tee_refused: false,
             widened: false,
         }
@@ -67,21 +71,36 @@ impl<'a> Relay<'a> {
     /// Relays until the input ends, nobody is left, or an error says to stop. The writers go on until
     /// [`Outputs::finish`].
     pub(super) fn run(&mut self) -> Result<(), Stop> {
-        if !self.source.is_ready() && !poll::is_readable(self.source.input()) {
-            // While there is nothing to do, get ready. Where the input has ended already, no writer is ever needed.
-            self.outputs.start_writers();
+        if self.outputs.change(self.source.input()) {
+            self.source.copy_from_now_on();
         }
+        // The writers are started while there is nothing to do but to wait. Where the input has ended at once, none is
+        // ever needed.
         let mut first = true;
         let mut ending = None;
-        let mut awaited = Awaited::Input;
+        let mut awaited = None;
+        if !self.source.is_ready() && !self.source.is_pipe() && !poll::is_readable(self.source.input()) {
+            self.outputs.start_writers();
+            awaited = Some(Awaited::Input);
+        }
         while self.outputs.anyone_left() {
-            if !self.wait(awaited)? {
-                return Ok(());
+            if let Some(awaited) = awaited {
+                if !self.wait(awaited)? {
+                    return Ok(());
+                }
             }
-            if awaited == Awaited::Input {
-                match self.source.fill(if first { FIRST } else { pipe::LARGE }) {
-                    Ok(0) => return Ok(()),
-                    Ok(_) => {}
+            if awaited.is_none_or(|awaited| awaited == Awaited::Input) {
+                if self.tee_refused {
+                    self.source.give_up_pipe();
+                }
+                match self.source.fill(if first { FIRST } else { self.chunk() }) {
+                    Ok(Filled::End) => return Ok(()),
+                    Ok(Filled::Some) => {}
+                    Ok(Filled::Nothing) => {
+                        self.outputs.start_writers();
+                        awaited = Some(Awaited::Input);
+                        continue;
+                    }
                     Err(errno) => {
                         self.read_error(errno);
                         return Ok(());
@@ -98,17 +117,23 @@ impl<'a> Relay<'a> {
                 return Err(stop);
             }
             match next {
-                Some(next) => awaited = next,
+                Some(next) => awaited = Some(next),
                 None => break,
             }
         }
         ending.map_or(Ok(()), Err)
     }
 
+    /// The size of a chunk, in bytes.
+    fn chunk(&self) -> usize {
+        if self.outputs.take_turns() { FIRST } else { pipe::LARGE }
+    }
+
     /// Lets the writers finish.
-    pub(super) fn finish(&mut self) -> Result<(), Stop> {
+    pub(super) fn finish(&mut self, stopped: bool) -> Result<(), Stop> {
         self.progress.finish();
-        self.outputs.finish()
+        self.source.give_back();
+        self.outputs.finish(stopped)
     }
 
     fn count(&mut self, count: usize) {
@@ -123,7 +148,8 @@ impl<'a> Relay<'a> {
 
     /// Waits for what the loop needs next; false at the end of the input. Outputs that end meanwhile are noticed.
     fn wait(&mut self, awaited: Awaited) -> Result<bool, Stop> {
-        if awaited == Awaited::Input && self.source.is_ready() {
+        let unwatched_terminal = self.source.is_terminal() && !self.outputs.policy.watch_readers;
+        if awaited == Awaited::Input && (self.source.is_ready() || unwatched_terminal) {
             return Ok(true);
         }
         while self.outputs.anyone_left() {
@@ -137,9 +163,15 @@ impl<'a> Relay<'a> {
             }
             let writers_at = fds.len();
             let mut writers = Vec::with_capacity(self.outputs.files.len());
-            for (index, writer) in self.outputs.writers() {
+            let watch_readers = self.outputs.policy.watch_readers;
+            for (index, output) in self.outputs.files.iter().enumerate() {
                 let events = wanted(Awaited::Room(index), PollFlags::OUT);
-                fds.push(PollFd::from_borrowed_fd(writer.branch.pipe(), events));
+                let pipe = match &output.sink {
+                    Sink::Writer(writer) => writer.branch.pipe(),
+                    Sink::Parent(file) if watch_readers && pipe::is_pipe(file) => file.as_fd(),
+                    _ => continue,
+                };
+                fds.push(PollFd::from_borrowed_fd(pipe, events));
                 writers.push(index);
             }
             if watch_stdout {
@@ -155,7 +187,10 @@ impl<'a> Relay<'a> {
             let mut done = false;
             for (index, events) in writers.into_iter().zip(&events[writers_at..]) {
                 if events.contains(PollFlags::ERR) {
-                    self.outputs.lost_writer(index)?;
+                    match self.outputs.files[index].sink {
+                        Sink::Parent(_) => self.outputs.lost_watched(index)?,
+                        _ => self.outputs.lost_writer(index, false)?,
+                    }
                 }
                 done |= awaited == Awaited::Room(index) && !events.is_empty();
             }
@@ -163,21 +198,16 @@ impl<'a> Relay<'a> {
                 if awaited == Awaited::Stdout {
                     // An error there comes out at the next write.
                     done |= !events.is_empty();
-                } else if events.intersects(PollFlags::ERR | PollFlags::HUP) {
+                } else if events.contains(PollFlags::ERR) || events.contains(PollFlags::HUP) && !pipe::is_pipe(stdout())
+                {
+                    // POLLHUP is what a pipe's reading end has, and that is not for writing anyway.
                     self.outputs.stdout_reader_left()?;
                 }
             }
-            match events.first().filter(|_| awaited == Awaited::Input) {
-                Some(events) if events.contains(PollFlags::IN) => return Ok(true),
-                Some(events) if !events.is_empty() => {
-                    // No data, but an end or an error, which a read of nothing tells apart.
-                    if let Err(errno) = transfer::read(self.source.input(), &mut []) {
-                        self.read_error(errno);
-                    }
-                    return Ok(false);
-                }
-                _ if done => return Ok(true),
-                _ => {}
+            // Data, an end or an error: a read tells which.
+            done |= awaited == Awaited::Input && events.first().is_some_and(|events| !events.is_empty());
+            if done {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -187,13 +217,14 @@ impl<'a> Relay<'a> {
     /// come after the one that failed.
     fn first_chunk(&mut self) -> Result<Option<Awaited>, Stop> {
         self.outputs.start_writers();
-        self.duplicate(FIRST)?;
-        let length = match self.least_lead() {
-            // A writer's pipe has to be written to, and must take it all while the writer holds back.
-            0 => pipe::PAGE,
-            least => least.min(FIRST),
-        };
-        let result = self.copy(length, true);
+        let result = self.duplicate(FIRST).and_then(|_| {
+            let length = match self.least_lead() {
+                // A writer's pipe has to be written to, and must take it all while the writer holds back.
+                0 => pipe::PAGE,
+                least => least.min(FIRST),
+            };
+            self.copy(length, true)
+        });
         if result.is_err() {
             self.outputs.abandon_held_back();
         }
@@ -202,15 +233,28 @@ impl<'a> Relay<'a> {
 
     /// One chunk: into every writer's pipe, then to standard output. Says what to wait for next, or None at the end.
     fn round(&mut self) -> Result<Option<Awaited>, Stop> {
+        let held = self.source.held();
+        if (1..=pipe::PAGE).contains(&held) && self.outputs.writers().all(|(_, writer)| writer.branch.lead() == 0) {
+            // Bytes that are written share a page with those before them; duplicated, each line takes a slot, and a pipe
+            // of 1 MiB is full of 256 lines.
+            return match self.lacks_room() {
+                Some(_) if self.widen() => Ok(Some(Awaited::Input)),
+                Some(awaited) => Ok(Some(awaited)),
+                None => self.copy(held, false),
+            };
+        }
         if let Some(awaited) = self.duplicate(pipe::LARGE)? {
             return Ok(Some(if self.widen() { Awaited::Input } else { awaited }));
         }
         let least = self.least_lead().min(pipe::LARGE);
         let in_kernel = least > 0 && self.outputs.stdout.open && !self.stdout_copies && !self.outputs.parent_writes();
         let Some(source) = self.source.pipe().filter(|_| in_kernel) else {
-            return self.copy(if least == 0 { transfer::BUFFER } else { least }, false);
+            return self.copy(if least == 0 { transfer::BUFFER } else { least }.min(self.chunk()), false);
         };
         match transfer::splice(source, stdout(), least, false) {
+            // A device that takes nothing and says no error; write(2) has an answer to that.
+            Spliced::Moved(0) | Spliced::Refused => self.stdout_copies = true,
+            Spliced::Failed(errno) => self.outputs.lost_stdout(errno)?,
             Spliced::Moved(count) => {
                 self.source.taken(count);
                 for (_, writer) in self.outputs.writers() {
@@ -222,9 +266,26 @@ impl<'a> Relay<'a> {
             Spliced::WouldBlock => {
                 return Ok(Some(if self.widen() { Awaited::Input } else { Awaited::Stdout }));
             }
-            Spliced::Refused => self.stdout_copies = true,
         }
         Ok(Some(Awaited::Input))
+    }
+
+    /// Which of the writers' pipes, or standard output's, has no room for a page.
+    fn lacks_room(&mut self) -> Option<Awaited> {
+        let mut fds = Vec::with_capacity(self.outputs.files.len() + 1);
+        let mut awaited = Vec::with_capacity(self.outputs.files.len() + 1);
+        for (index, output) in self.outputs.files.iter().enumerate() {
+            if let Sink::Writer(writer) = &output.sink {
+                fds.push(PollFd::from_borrowed_fd(writer.branch.pipe(), PollFlags::OUT));
+                awaited.push(Awaited::Room(index));
+            }
+        }
+        if self.outputs.stdout.open && self.stdout_is_pipe {
+            fds.push(PollFd::from_borrowed_fd(stdout(), PollFlags::OUT));
+            awaited.push(Awaited::Stdout);
+        }
+        poll::look(&mut fds);
+        fds.iter().zip(awaited).find(|(fd, _)| fd.revents().is_empty()).map(|(_, awaited)| awaited)
     }
 
     /// Duplicates what is at the head of the source into the pipes of all writers that lack it; says what to wait for
@@ -243,7 +304,7 @@ impl<'a> Relay<'a> {
             }
         }
         for index in gone {
-            self.outputs.lost_writer(index)?;
+            self.outputs.lost_writer(index, true)?;
         }
         Ok(awaited)
     }
@@ -255,9 +316,6 @@ impl<'a> Relay<'a> {
 
     /// Reads up to `length` bytes and writes them to everyone who lacks them.
     fn copy(&mut self, length: usize, first: bool) -> Result<Option<Awaited>, Stop> {
-        if self.tee_refused {
-            self.source.give_up_pipe();
-        }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(transfer::BUFFER, 0);
         let length = length.min(buffer.len());
@@ -283,7 +341,7 @@ impl<'a> Relay<'a> {
             }
         }
         for index in gone {
-            self.outputs.lost_writer(index)?;
+            self.outputs.lost_writer(index, true)?;
         }
         let twin = |outputs: &Outputs, index: usize| outputs.files[index].twin;
         let count = self.outputs.files.len();

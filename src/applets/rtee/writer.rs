@@ -6,6 +6,7 @@
 //! dies opens the gate as well.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
@@ -28,6 +29,9 @@ pub(super) struct Writer {
     /// FILE had no room at the start (a FIFO that is full), so waiting for the writer could hold up the other outputs.
     stalled: bool,
 }
+
+/// How long the first bytes wait for one writer before they go to the next output all the same.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The exit status of a writer that ends with [`Fault::ReaderLeft`]; no error number is that large.
 const READER_LEFT: u8 = 254;
@@ -77,10 +81,14 @@ impl Writer {
     }
 
     /// Opens the gate and waits until the first `held` bytes were written. False when the writer ended instead.
+    ///
+    /// Not longer than [`PATIENCE`]: a writer that is stopped, or whose FILE is slow, must not hold up the other outputs.
     pub(super) fn release(&mut self, held: usize) -> bool {
         let Some(gate) = self.gate.take() else { return true };
-        transfer::write_all(&gate, &held.to_ne_bytes()).is_ok()
-            && (self.stalled || transfer::read(&gate, &mut [0]) == Ok(1))
+        if transfer::write_all(&gate, &held.to_ne_bytes()).is_err() {
+            return false;
+        }
+        self.stalled || !poll::is_readable_within(&gate, PATIENCE) || transfer::read(&gate, &mut [0]) == Ok(1)
     }
 
     /// Whether a writer that has ended left something in its pipe.
