@@ -98,6 +98,14 @@ fn every_option_does_what_tee_does() {
         "seq 100000 > in; $TEE a b < in",
         "head -c 3000000 /dev/zero | $TEE a b > c",
         "echo hi > in; $TEE -a a b < in >> in2",
+        "echo hi | POSIXLY_CORRECT=1 $TEE -a a -b --append",
+        "seq 300000 > f; (read x; $TEE log 1<> f) < f",
+        "seq 300000 > f; (read x; $TEE log log2 1<> f) < f",
+        "seq 20000 > in; $TEE /dev/stdout < in",
+        "seq 20000 > in; $TEE -a in2 < in >> in2",
+        "seq 20000 > in; $TEE -a twice twice < in > out",
+        "seq 200000 > f; ($TEE --output-error=exit a > /dev/full; wc -c) < f",
+        "seq 200000 > f; ($TEE a > b; wc -c) < f",
         "umask 077; echo hi | $TEE a; stat -c %a a",
         "umask 022; echo hi | $TEE a; stat -c %a a",
     ] {
@@ -117,6 +125,9 @@ fn wrong_usage_has_tees_status_and_touches_nothing() {
         "echo hi | $TEE --output-error=nonsense a",
         "echo hi | $TEE --output-error= a",
         "echo hi | $TEE -a- a",
+        "echo hi | POSIXLY_CORRECT=1 $TEE -x",
+        "echo hi | POSIXLY_CORRECT=1 $TEE -a -x y",
+        "echo hi | POSIXLY_CORRECT=1 $TEE --nonsense",
         "echo hi | $TEE $'-\\377' a",
     ] {
         same_usage_error(line);
@@ -222,6 +233,8 @@ fn closed_descriptors_are_reported_and_never_reused() {
             "echo hi | $TEE MODE a 1< /dev/null",
             "$TEE MODE a < .",
             "$TEE MODE a 0> /dev/null",
+            "mkfifo f; sleep 30 < f & timeout 20 $TEE MODE a 0> f; kill %1",
+            "echo hi | $TEE MODE a 1< <(true)",
         ] {
             same(&line.replace("MODE", mode));
         }
@@ -256,6 +269,7 @@ fn a_limit_on_file_sizes_ends_both_alike() {
                 "head -c 5000 /dev/zero | { ulimit -f 1; $TEE MODE a b | cat; echo ${PIPESTATUS[0]} >&2; }",
                 "head -c 5000 /dev/zero | { ulimit -f 1; $TEE MODE a b > c; echo $? > /dev/null; }",
                 "head -c 500 /dev/zero | { ulimit -f 1; $TEE MODE a b > c; }",
+                "head -c 500000 /dev/zero | { ulimit -f 1; $TEE MODE a b > /dev/null; }",
             ] {
                 same(&format!("{trap}{}", line.replace("MODE", mode)));
             }
@@ -299,6 +313,40 @@ fn a_signal_ends_both_alike_with_and_without_i() {
             outcomes.push((stdout, stderr, status, sandbox.read("out")));
         }
         assert_eq!(outcomes[1], outcomes[0], "{option} {signal:?}");
+    }
+}
+
+#[test]
+fn an_input_that_fails_is_told_from_one_that_ends() {
+    let Some(tee) = gnu_tee() else { return };
+    let outcomes = [Command::new(tee), support::rtee()].map(|mut command| {
+        // What a socket's peer leaves unread resets the connection, and the socket says so once.
+        let (mut ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        theirs.write_all(b"unread").unwrap();
+        ours.write_all(b"data\n").unwrap();
+        drop(ours);
+        let sandbox = Sandbox::new();
+        command.arg("a");
+        let mut command = sandbox.prepare(command);
+        let output = command.stdin(std::os::fd::OwnedFd::from(theirs)).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), output.stdout, said.trim_start_matches('r').to_owned(), sandbox.read("a"))
+    });
+    assert_eq!(outcomes[1], outcomes[0]);
+    assert_eq!(outcomes[1].2, "tee: read error: Connection reset by peer\n");
+}
+
+#[test]
+fn a_fifo_that_nobody_has_opened_for_writing_has_ended_for_a_reader_that_does_not_wait() {
+    let Some(tee) = gnu_tee() else { return };
+    for mut command in [Command::new(tee), support::rtee()] {
+        let sandbox = Sandbox::new();
+        let fifo = sandbox.fifo("input");
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+        let input = rustix::fs::open(&fifo, flags, rustix::fs::Mode::empty()).unwrap();
+        command.arg("a");
+        let output = sandbox.prepare(command).stdin(input).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout, output.stderr), (Some(0), vec![], vec![]));
     }
 }
 

@@ -187,6 +187,82 @@ fn a_stalled_standard_output_holds_no_file_back_until_its_pipe_is_full() {
 }
 
 #[test]
+fn short_lines_fill_a_stalled_outputs_pipe_by_their_bytes_and_not_by_their_number() {
+    let sandbox = Sandbox::new();
+    let fifo = sandbox.fifo("stalled");
+    let mut reader = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+    let mut command = support::rtee();
+    command.args(["stalled", "healthy"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    let mut sent = String::new();
+    for number in 0..3000 {
+        let line = format!("{number}\n");
+        support::echo(&mut child, &line);
+        sent.push_str(&line);
+    }
+    wait_until("the healthy file has all lines", || sandbox.read("healthy") == sent.as_bytes());
+    let mut late = vec![0; sent.len()];
+    reader.read_exact(&mut late).unwrap();
+    assert_eq!(late, sent.as_bytes());
+    // And so for standard output.
+    for number in 0..1000 {
+        let line = format!("{number}\n");
+        child.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+        sent.push_str(&line);
+        wait_until("the healthy file has the line", || sandbox.read("healthy").len() == sent.len());
+    }
+    let first = late.len();
+    late.resize(sent.len(), 0);
+    reader.read_exact(&mut late[first..]).unwrap();
+    assert_eq!(late, sent.as_bytes());
+    assert_eq!(support::finish(child).0, &late[first..]);
+}
+
+#[test]
+fn a_stopped_writer_holds_nobody_back() {
+    let sandbox = Sandbox::new();
+    let mut command = support::rtee();
+    command.args(["stopped", "healthy"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    wait_until("the writers are there", || children(child.id()).len() == 2);
+    let stopped = children(child.id())[0];
+    support::kill(stopped, Signal::STOP);
+    support::echo(&mut child, "first\n");
+    support::echo(&mut child, "second\n");
+    wait_until("the healthy file has both", || sandbox.read("healthy") == b"first\nsecond\n");
+    support::kill(stopped, Signal::CONT);
+    wait_until("the other has both too", || sandbox.read("stopped") == b"first\nsecond\n");
+    assert!(support::finish(child).2.success());
+}
+
+#[test]
+fn with_p_a_file_that_is_standard_output_leaves_with_it() {
+    let sandbox = Sandbox::new();
+    let mut command = support::rtee();
+    command.args(["-p", "/dev/stdout"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    let stdin = child.stdin.take();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    drop(stdin);
+}
+
+#[test]
+fn a_terminal_that_does_not_wait_for_bytes_ends_the_input() {
+    if support::peer("script", "util-linux").is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut command = Command::new("script");
+    command.args(["-qec", "stty -icanon min 0 time 1; rtee a", "/dev/null"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    let stdin = child.stdin.take();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    drop(stdin);
+    assert_eq!(sandbox.read("a"), b"");
+}
+
+#[test]
 fn a_line_is_passed_on_at_once_to_every_output() {
     let sandbox = Sandbox::new();
     let mut command = support::rtee();
