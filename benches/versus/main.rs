@@ -43,7 +43,7 @@ fn main() {
         arguments.iter().position(|argument| argument == option).and_then(|at| arguments.get(at + 1)).cloned()
     };
     let only = value("--only").unwrap_or_default();
-    let rounds: usize = value("--rounds").map_or(11, |text| text.parse().expect("--rounds takes a number"));
+    let rounds: usize = value("--rounds").map_or(7, |text| text.parse().expect("--rounds takes a number"));
     let rows: Vec<Row> = rtee::rows().into_iter().filter(|row| row.name.contains(&only)).collect();
     if arguments.iter().any(|argument| argument == "--list") {
         for row in rows {

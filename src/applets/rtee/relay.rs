@@ -51,6 +51,10 @@ pub(super) struct Relay<'a> {
     tee_refused: bool,
     /// The pipes are as large as they may be.
     widened: bool,
+    /// The input comes a line at a time.
+    lines: bool,
+    /// Every output is known to have room for a page.
+    room: bool,
 }
 
 impl<'a> Relay<'a> {
@@ -65,6 +69,8 @@ impl<'a> Relay<'a> {
             stdout_is_pipe: pipe::is_pipe(stdout()),
             tee_refused: false,
             widened: false,
+            lines: true,
+            room: false,
         }
     }
 
@@ -89,7 +95,9 @@ impl<'a> Relay<'a> {
                     return Ok(());
                 }
             }
-            if awaited.is_none_or(|awaited| awaited == Awaited::Input) {
+            // What comes a line at a time is read straight from the input.
+            let line = !first && self.lines && !self.source.is_ready();
+            if !line && awaited.is_none_or(|awaited| awaited == Awaited::Input) {
                 if self.tee_refused {
                     self.source.give_up_pipe();
                 }
@@ -107,11 +115,15 @@ impl<'a> Relay<'a> {
                     }
                 }
             }
-            if ending.is_none() {
+            if ending.is_none() && !line {
                 ending = self.outputs.tell_of_readers_that_left()?;
             }
             let before = self.count;
-            let next = if first { self.first_chunk()? } else { self.round()? };
+            let next = match (first, line) {
+                (true, _) => self.first_chunk()?,
+                (_, true) => self.line()?,
+                _ => self.round()?,
+            };
             first = false;
             if let Some(stop) = ending.filter(|_| self.count > before) {
                 return Err(stop);
@@ -237,6 +249,7 @@ impl<'a> Relay<'a> {
         if (1..=pipe::PAGE).contains(&held) && self.outputs.writers().all(|(_, writer)| writer.branch.lead() == 0) {
             // Bytes that are written share a page with those before them; duplicated, each line takes a slot, and a pipe
             // of 1 MiB is full of 256 lines.
+            self.lines = true;
             return match self.lacks_room() {
                 Some(_) if self.widen() => Ok(Some(Awaited::Input)),
                 Some(awaited) => Ok(Some(awaited)),
@@ -267,6 +280,36 @@ impl<'a> Relay<'a> {
                 return Ok(Some(if self.widen() { Awaited::Input } else { Awaited::Stdout }));
             }
         }
+        Ok(Some(Awaited::Input))
+    }
+
+    /// A chunk of less than a page, by read(2) and write(2) alone. Whether the outputs have room for it is looked at after
+    /// the one before, so that nobody waits for that.
+    fn line(&mut self) -> Result<Option<Awaited>, Stop> {
+        if !self.room {
+            match self.lacks_room() {
+                Some(_) if self.widen() => return Ok(Some(Awaited::Input)),
+                Some(awaited) => return Ok(Some(awaited)),
+                None => {}
+            }
+        }
+        let mut page = [0; pipe::PAGE];
+        match transfer::read(self.source.input(), &mut page) {
+            Ok(0) => return Ok(None),
+            Ok(count) => {
+                self.lines = count < page.len();
+                let ending = self.outputs.tell_of_readers_that_left()?;
+                self.write(&page[..count], false)?;
+                if let Some(stop) = ending {
+                    return Err(stop);
+                }
+            }
+            Err(errno) => {
+                self.read_error(errno);
+                return Ok(None);
+            }
+        }
+        self.room = self.lacks_room().is_none();
         Ok(Some(Awaited::Input))
     }
 
