@@ -393,8 +393,10 @@ fn the_producer_is_told_as_soon_as_rtee_is_gone() {
     support::kill(child.id(), Signal::KILL);
     let mut stdin = child.stdin.take().unwrap();
     child.wait().unwrap();
-    // The writer outlives it, but holds neither end.
-    assert_eq!(stdin.write_all(b"more\n").unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+    // The writer outlives it, but holds neither end. (For a moment, a process that another test starts may.)
+    wait_until("the pipe is broken", || {
+        stdin.write_all(b"more\n").is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    });
     let mut rest = Vec::new();
     child.stdout.take().unwrap().read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty());

@@ -53,8 +53,8 @@ pub(super) struct Relay<'a> {
     widened: bool,
     /// The input comes a line at a time.
     lines: bool,
-    /// Every output is known to have room for a page.
-    room: bool,
+    /// The lines since the outputs' backlogs were looked at.
+    unlooked: u32,
 }
 
 impl<'a> Relay<'a> {
@@ -70,7 +70,7 @@ impl<'a> Relay<'a> {
             tee_refused: false,
             widened: false,
             lines: true,
-            room: false,
+            unlooked: 0,
         }
     }
 
@@ -283,16 +283,8 @@ impl<'a> Relay<'a> {
         Ok(Some(Awaited::Input))
     }
 
-    /// A chunk of less than a page, by read(2) and write(2) alone. Whether the outputs have room for it is looked at after
-    /// the one before, so that nobody waits for that.
+    /// A chunk of less than a page, by read(2) and write(2) alone.
     fn line(&mut self) -> Result<Option<Awaited>, Stop> {
-        if !self.room {
-            match self.lacks_room() {
-                Some(_) if self.widen() => return Ok(Some(Awaited::Input)),
-                Some(awaited) => return Ok(Some(awaited)),
-                None => {}
-            }
-        }
         let mut page = [0; pipe::PAGE];
         match transfer::read(self.source.input(), &mut page) {
             Ok(0) => return Ok(None),
@@ -309,8 +301,27 @@ impl<'a> Relay<'a> {
                 return Ok(None);
             }
         }
-        self.room = self.lacks_room().is_none();
+        // A write waits only where a pipe is full that is as large as it may be. A backlog of less than a page, and this
+        // many lines of less than a page each, always fit into one of the default size.
+        self.unlooked += 1;
+        if self.unlooked == 8 {
+            self.unlooked = 0;
+            if !self.widened && self.has_backlog() {
+                self.widen();
+            }
+        }
         Ok(Some(Awaited::Input))
+    }
+
+    /// Whether an output has a page or more to read.
+    fn has_backlog(&self) -> bool {
+        let pipes = self.outputs.files.iter().filter_map(|output| match &output.sink {
+            Sink::Writer(writer) => Some(writer.branch.pipe()),
+            _ => None,
+        });
+        pipes
+            .chain(self.stdout_is_pipe.then(stdout))
+            .any(|pipe| rustix::io::ioctl_fionread(pipe).is_ok_and(|count| count >= pipe::PAGE as u64))
     }
 
     /// Which of the writers' pipes, or standard output's, has no room for a page.
