@@ -265,11 +265,11 @@ fn a_limit_on_file_sizes_ends_both_alike() {
     for mode in MODES {
         for trap in ["", "trap '' XFSZ; "] {
             for line in [
-                "head -c 5000 /dev/zero | { ulimit -f 1; $TEE MODE a | cat; echo ${PIPESTATUS[0]} >&2; }",
-                "head -c 5000 /dev/zero | { ulimit -f 1; $TEE MODE a b | cat; echo ${PIPESTATUS[0]} >&2; }",
-                "head -c 5000 /dev/zero | { ulimit -f 1; $TEE MODE a b > c; echo $? > /dev/null; }",
-                "head -c 500 /dev/zero | { ulimit -f 1; $TEE MODE a b > c; }",
-                "head -c 500000 /dev/zero | { ulimit -f 1; $TEE MODE a b > /dev/null; }",
+                "head -c 5000 /dev/zero > in; { ulimit -f 1; $TEE MODE a | cat; echo ${PIPESTATUS[0]} >&2; } < in",
+                "head -c 5000 /dev/zero > in; { ulimit -f 1; $TEE MODE a b | cat; echo ${PIPESTATUS[0]} >&2; } < in",
+                "head -c 5000 /dev/zero > in; { ulimit -f 1; $TEE MODE a b > c; echo $? > /dev/null; } < in",
+                "head -c 500 /dev/zero > in; { ulimit -f 1; $TEE MODE a b > c; } < in",
+                "head -c 500000 /dev/zero > in; { ulimit -f 1; $TEE MODE a b > /dev/null; } < in",
             ] {
                 same(&format!("{trap}{}", line.replace("MODE", mode)));
             }
