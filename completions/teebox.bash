@@ -19,14 +19,44 @@ _teebox() {
             teebox,help)
                 cmd="teebox__subcmd__help"
                 ;;
+            teebox,rframe)
+                cmd="teebox__subcmd__rframe"
+                ;;
+            teebox,rpipesz)
+                cmd="teebox__subcmd__rpipesz"
+                ;;
             teebox,rtee)
                 cmd="teebox__subcmd__rtee"
                 ;;
             teebox__subcmd__help,help)
                 cmd="teebox__subcmd__help__subcmd__help"
                 ;;
+            teebox__subcmd__help,rframe)
+                cmd="teebox__subcmd__help__subcmd__rframe"
+                ;;
+            teebox__subcmd__help,rpipesz)
+                cmd="teebox__subcmd__help__subcmd__rpipesz"
+                ;;
             teebox__subcmd__help,rtee)
                 cmd="teebox__subcmd__help__subcmd__rtee"
+                ;;
+            teebox__subcmd__help__subcmd__rframe,decode)
+                cmd="teebox__subcmd__help__subcmd__rframe__subcmd__decode"
+                ;;
+            teebox__subcmd__help__subcmd__rframe,encode)
+                cmd="teebox__subcmd__help__subcmd__rframe__subcmd__encode"
+                ;;
+            teebox__subcmd__help__subcmd__rframe,formats)
+                cmd="teebox__subcmd__help__subcmd__rframe__subcmd__formats"
+                ;;
+            teebox__subcmd__rframe,decode)
+                cmd="teebox__subcmd__rframe__subcmd__decode"
+                ;;
+            teebox__subcmd__rframe,encode)
+                cmd="teebox__subcmd__rframe__subcmd__encode"
+                ;;
+            teebox__subcmd__rframe,formats)
+                cmd="teebox__subcmd__rframe__subcmd__formats"
                 ;;
             *)
                 ;;
@@ -35,7 +65,7 @@ _teebox() {
 
     case "${cmd}" in
         teebox)
-            opts="--help --version --list --install --force --relative rtee help"
+            opts="--help --version --list --install --force --relative rframe rpipesz rtee help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -49,7 +79,7 @@ _teebox() {
             return 0
             ;;
         teebox__subcmd__help)
-            opts="rtee help"
+            opts="rframe rpipesz rtee help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -76,6 +106,76 @@ _teebox() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        teebox__subcmd__help__subcmd__rframe)
+            opts="encode decode formats"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__help__subcmd__rframe__subcmd__decode)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__help__subcmd__rframe__subcmd__encode)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__help__subcmd__rframe__subcmd__formats)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__help__subcmd__rpipesz)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         teebox__subcmd__help__subcmd__rtee)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -83,6 +183,182 @@ _teebox() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__rframe)
+            opts="--help --version encode decode formats"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__rframe__subcmd__decode)
+            opts="-0 -f --lines --null --raw --show --json --type-name --format --max --skip-oversize --progress --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --type-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "message u8 u16be u16le u32be u32le u64be u64le native-messaging erlang1 erlang2 erlang4 dns kcat varint netstring pkt-line syslog docker postgres grpc lsp" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "message u8 u16be u16le u32be u32le u64be u64le native-messaging erlang1 erlang2 erlang4 dns kcat varint netstring pkt-line syslog docker postgres grpc lsp" -- "${cur}"))
+                    return 0
+                    ;;
+                --max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__rframe__subcmd__encode)
+            opts="-0 -f --lines --null --chunk --whole --json --format --type --max --skip-oversize --end --progress --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --chunk)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "message u8 u16be u16le u32be u32le u64be u64le native-messaging erlang1 erlang2 erlang4 dns kcat varint netstring pkt-line syslog docker postgres grpc lsp" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "message u8 u16be u16le u32be u32le u64be u64le native-messaging erlang1 erlang2 erlang4 dns kcat varint netstring pkt-line syslog docker postgres grpc lsp" -- "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__rframe__subcmd__formats)
+            opts="--help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__rpipesz)
+            opts="-g -s -f -n -i -o -e -p -c -q -v -h -V --get --set --stall --limits --measure --file --fd --stdin --stdout --stderr --pid --pgid --check --strict --quiet --verbose --json --interval --count --write-size --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -f)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pgid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

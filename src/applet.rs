@@ -23,6 +23,12 @@ pub struct Applet {
 /// repeated the last one counts.
 #[must_use]
 pub fn command(name: &'static str, summary: &'static str) -> Command {
+    with_help(without_help(name, summary))
+}
+
+/// The same less `--help` and `--version`, for a command whose groups of options are to come first.
+#[must_use]
+pub fn without_help(name: &'static str, summary: &'static str) -> Command {
     Command::new(name)
         .about(summary)
         .version(concat!("(teebox) ", env!("CARGO_PKG_VERSION")))
@@ -30,6 +36,12 @@ pub fn command(name: &'static str, summary: &'static str) -> Command {
         .args_override_self(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
+}
+
+/// Adds `--help` and `--version`.
+#[must_use]
+pub fn with_help(command: Command) -> Command {
+    command
         .next_help_heading("Other options")
         .arg(Arg::new("help").long("help").action(ArgAction::Help).help("Show this help and exit"))
         .arg(Arg::new("version").long("version").action(ArgAction::Version).help("Show the version and exit"))

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 
 use crate::applet::Applet;
 use crate::applets;
-use crate::error::{self, Error};
-use crate::fdio::{stdio, transfer};
+use crate::error::{self, Error, Named};
+use crate::fdio::{device, stdio, transfer};
 
 /// The name of the binary that holds the applets.
 pub const NAME: &str = "teebox";
@@ -23,8 +23,7 @@ const SUMMARY: &str = "A family of stream tools in one binary";
 pub fn run(arguments: Vec<OsString>) -> u8 {
     stdio::guard();
     let called = arguments.first().map(|name| base_name(name)).unwrap_or_default();
-    // A binary that was installed as teebox-0.1.0 is still the family, not an applet.
-    if called.is_empty() || called.starts_with(NAME.as_bytes()) {
+    if called.is_empty() || is_family(called) {
         return run_teebox(arguments);
     }
     match applets::find(called) {
@@ -37,6 +36,12 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
 fn base_name(name: &OsStr) -> &[u8] {
     let base = name.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     base.strip_prefix(b"-").unwrap_or(base)
+}
+
+/// Whether it is the name of the family: a binary that was installed as teebox-0.1.0 is no applet.
+fn is_family(called: &[u8]) -> bool {
+    let Some(rest) = called.strip_prefix(NAME.as_bytes()) else { return false };
+    rest.is_empty() || matches!(rest, [b'-', b'0'..=b'9', ..])
 }
 
 fn run_applet(applet: &Applet, arguments: Vec<OsString>) -> u8 {
@@ -82,8 +87,12 @@ Exit status:
   failed, 2 for wrong usage.
 
 See also:
-  rtee(1), tee(1), pipe(7)",
+  ",
     );
+    for applet in applets::ALL {
+        let _ = write!(usage, "{}(1), ", applet.name);
+    }
+    usage.push_str("pipe(7)");
     crate::applet::command(NAME, SUMMARY)
         .override_usage(
             "teebox APPLET [ARGUMENT]...\n       teebox --list\n       teebox --install [--force] [--relative] DIR",
@@ -131,7 +140,7 @@ See also:
 fn list() -> Result<u8, Error> {
     let names: String = applets::ALL.iter().flat_map(|applet| [applet.name, "\n"]).collect();
     transfer::write_all(rustix::stdio::stdout(), names.as_bytes())
-        .map_err(|errno| Error::System("standard output".into(), errno))?;
+        .map_err(|errno| Error::System(Named::Words("standard output"), errno))?;
     Ok(0)
 }
 
@@ -140,7 +149,7 @@ fn install(directory: &Path, options: &ArgMatches) -> Result<u8, Error> {
     let system = |name: &Path| {
         let name = name.as_os_str().to_owned();
         move |error: std::io::Error| {
-            Error::System(name, error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
+            Error::System(name.into(), error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
         }
     };
     let binary = std::env::current_exe().map_err(system(Path::new("/proc/self/exe")))?;
@@ -148,12 +157,12 @@ fn install(directory: &Path, options: &ArgMatches) -> Result<u8, Error> {
     let target = if options.get_flag("relative") || binary.parent() == Some(&directory_itself) {
         relative(&binary, &directory_itself)
     } else {
-        binary
+        binary.clone()
     };
     let mut status = 0;
     for applet in applets::ALL {
         let link = directory.join(applet.name);
-        if let Err(error) = make_link(&target, &link, options.get_flag("force")) {
+        if let Err(error) = make_link(&target, &binary, &link, options.get_flag("force")) {
             status = error::conclude(NAME, error::USAGE, error);
         }
     }
@@ -167,24 +176,24 @@ fn relative(file: &Path, directory: &Path) -> PathBuf {
     up.chain(file.components().skip(shared).map(|part| Path::new(part.as_os_str()))).collect()
 }
 
-/// Makes one link, in place of an older one of ours, or of anything but a directory where `force` says so.
-fn make_link(target: &Path, link: &Path, force: bool) -> Result<(), Error> {
-    let failed = |errno| Error::System(link.as_os_str().to_owned(), errno);
+/// Makes one link, in place of an older one of ours, or of anything but a directory or the binary itself where `force`
+/// says so.
+fn make_link(target: &Path, binary: &Path, link: &Path, force: bool) -> Result<(), Error> {
+    let failed = |errno| Error::System(link.as_os_str().to_owned().into(), errno);
+    let refused = |reason: &str| Err(Error::Refused(link.as_os_str().to_owned().into(), reason.to_owned()));
     match rustix::fs::symlink(target, link) {
         Err(Errno::EXIST) => {}
         result => return result.map_err(failed),
     }
     let there = rustix::fs::statat(CWD, link, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
-    let ours = rustix::fs::readlink(link, Vec::new()).is_ok_and(|old| {
-        // What --install makes is a link whose target has the binary's name, wherever the binary was then.
-        Path::new(OsStr::from_bytes(old.as_bytes())).file_name() == target.file_name()
-    });
+    if rustix::fs::stat(binary).is_ok_and(|binary| device::is_same(&binary, &there)) {
+        return refused("is the binary itself, which no link can replace");
+    }
     if FileType::from_raw_mode(there.st_mode) == FileType::Directory {
         return Err(failed(Errno::ISDIR));
     }
-    if !ours && !force {
-        let reason = "exists and is no link to teebox; --force replaces it".to_owned();
-        return Err(Error::Refused(link.as_os_str().to_owned(), reason));
+    if !force && !is_ours(link, target) {
+        return refused("exists and is no link to teebox; --force replaces it");
     }
     // Made beside it and renamed over it, so that the name is never missing.
     let mut beside = link.as_os_str().to_owned();
@@ -194,4 +203,15 @@ fn make_link(target: &Path, link: &Path, force: bool) -> Result<(), Error> {
         let _ = rustix::fs::unlink(&beside);
         failed(errno)
     })
+}
+
+/// Whether --install made a link: its target has the binary's name, wherever the binary was then, and is none, or a file.
+fn is_ours(link: &Path, target: &Path) -> bool {
+    let Ok(old) = rustix::fs::readlink(link, Vec::new()) else { return false };
+    let named_alike = Path::new(OsStr::from_bytes(old.as_bytes())).file_name() == target.file_name();
+    named_alike
+        && match rustix::fs::stat(link) {
+            Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
+            Err(errno) => errno == Errno::NOENT,
+        }
 }

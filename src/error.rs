@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextValue, ErrorKind};
 use rustix::io::Errno;
 
 use crate::fdio::signal::{self, Signal};
@@ -13,7 +13,9 @@ use crate::report::{self, Subject};
 pub const FAILED: u8 = 1;
 /// An exit status: the command line makes no sense.
 pub const USAGE: u8 = 2;
-/// An exit status: there is no applet of that name, as a shell has it for commands.
+/// An exit status: the command is there and can't be run, as a shell has it.
+pub const CANNOT_RUN: u8 = 126;
+/// An exit status: there is no applet or command of that name, as a shell has it for commands.
 pub const NOT_FOUND: u8 = 127;
 
 /// Why a run ended without its normal end.
@@ -23,12 +25,38 @@ pub enum Error {
     Usage(clap::Error),
     /// There is no applet of this name.
     NoApplet(OsString),
-    /// A system call failed for this name.
-    System(OsString, Errno),
-    /// What was asked for was not done to this name, for a reason in words.
-    Refused(OsString, String),
+    /// A system call failed for this.
+    System(Named, Errno),
+    /// What was asked for was not done to this, for a reason in words.
+    Refused(Named, String),
     /// This signal would have ended a process that doesn't hold it off.
     Signal(Signal),
+}
+
+/// What an error is about, as [`Subject`] has it.
+#[derive(Clone, Debug)]
+pub enum Named {
+    /// A name that the user gave.
+    Name(OsString),
+    /// Words of our own, such as `standard input`.
+    Words(&'static str),
+}
+
+impl Named {
+    /// As a message has it.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Name(name) => Subject::Name(name),
+            Self::Words(words) => Subject::Words(words),
+        }
+    }
+}
+
+impl From<OsString> for Named {
+    fn from(name: OsString) -> Self {
+        Self::Name(name)
+    }
 }
 
 /// Says what happened under the applet's name and returns the exit status; `usage` is the one for wrong usage.
@@ -40,12 +68,12 @@ pub fn conclude(applet: &str, usage: u8, error: Error) -> u8 {
             report::reason(applet, Subject::Name(&name), "no such applet");
             NOT_FOUND
         }
-        Error::System(name, errno) => {
-            report::failure(applet, Subject::Name(&name), errno);
+        Error::System(named, errno) => {
+            report::failure(applet, named.subject(), errno);
             FAILED
         }
-        Error::Refused(name, reason) => {
-            report::reason(applet, Subject::Name(&name), &reason);
+        Error::Refused(named, reason) => {
+            report::reason(applet, named.subject(), &reason);
             FAILED
         }
         Error::Signal(signal) => signal::die_of(signal),
@@ -64,7 +92,18 @@ fn conclude_usage(applet: &str, usage: u8, error: &clap::Error) -> u8 {
             }
         };
     }
-    // An argument may hold anything, and clap shows it as it came.
+    // An argument may hold anything, and clap shows it as it came. Its newlines would begin lines that look like ours.
+    let mut text = text;
+    for (_, value) in error.context() {
+        let given = match value {
+            ContextValue::String(given) => std::slice::from_ref(given),
+            ContextValue::Strings(given) => given,
+            _ => continue,
+        };
+        for given in given.iter().filter(|given| given.contains('\n')) {
+            text = text.replace(given.as_str(), &given.replace('\n', "\\n"));
+        }
+    }
     let shown: String = text
         .trim_end()
         .chars()

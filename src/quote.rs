@@ -29,11 +29,36 @@ enum Piece {
     Escaped(u8),
 }
 
+/// Whether the C library prints a character above ASCII: it has to be assigned, and no control or line separator.
+///
+/// Rust's own notion of what is printable is the table for that, where it is not stricter. What remains is that one of
+/// the two knows a newer Unicode, and that the environment may name a UTF-8 locale that is not installed, where the C
+/// library escapes everything above ASCII.
+fn is_printable(c: char) -> bool {
+    // After a letter, or a combining character would be escaped for having nothing to combine with.
+    let mut text = String::from("a");
+    text.push(c);
+    let in_rust = text.escape_debug().nth(1) == Some(c);
+    let separator = matches!(c, '\u{2028}' | '\u{2029}');
+    let private = matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{ffffd}' | '\u{100000}'..='\u{10fffd}');
+    in_rust || private || is_format(c) || c.is_whitespace() && !c.is_control() && !separator
+}
+
+/// Whether it is a format character (general category Cf), such as the joiner in many an emoji.
+fn is_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}'
+        | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
+        | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}'
+        | '\u{e0020}'..='\u{e007f}')
+}
+
 fn pieces(name: &[u8], utf8: bool) -> Vec<Piece> {
     let mut pieces = Vec::with_capacity(name.len());
     for chunk in name.utf8_chunks() {
         for c in chunk.valid().chars() {
-            let shown = !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}') && (c.is_ascii() || utf8);
+            let shown = if c.is_ascii() { !c.is_control() } else { utf8 && is_printable(c) };
             if shown {
                 pieces.push(Piece::Shown(c));
             } else {

@@ -21,7 +21,7 @@ pub enum Subject<'a> {
 
 /// Says that `subject` failed with `errno`, in the system's own words.
 pub fn failure(applet: &str, subject: Subject<'_>, errno: Errno) {
-    reason(applet, subject, &system_words(errno));
+    reason(applet, subject, &words(errno));
 }
 
 /// Says that `subject` failed for a reason in words.
@@ -40,7 +40,8 @@ pub fn message(applet: &str, text: &str) {
 }
 
 /// strerror(3) without the number that Rust adds.
-fn system_words(errno: Errno) -> String {
+#[must_use]
+pub fn words(errno: Errno) -> String {
     let text = std::io::Error::from(errno).to_string();
     match text.rfind(" (os error ") {
         Some(end) => text[..end].to_owned(),

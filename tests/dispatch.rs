@@ -8,7 +8,7 @@ use std::process::Command;
 use assert_cmd::assert::OutputAssertExt;
 use predicates::prelude::*;
 
-use crate::support::{Sandbox, teebox};
+use crate::support::{Sandbox, copy_teebox, teebox};
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(teebox());
@@ -39,6 +39,10 @@ fn an_applet_is_found_by_the_first_argument() {
 #[test]
 fn an_unknown_name_is_127() {
     called("nonsense").assert().code(127).stdout("").stderr("teebox: nonsense: no such applet\n");
+    for name in ["teeboxed", "teebox2", "teebox-", "teebox-rtee", "teebox.old", "-teeboxed"] {
+        let said = format!("teebox: {}: no such applet\n", name.trim_start_matches('-'));
+        called(name).args(["rtee", "--version"]).assert().code(127).stdout("").stderr(said);
+    }
     called("--rtee").assert().code(127).stderr("teebox: -rtee: no such applet\n");
     command(&["nonsense"]).assert().code(127).stdout("").stderr("teebox: nonsense: no such applet\n");
     command(&["a b\n"]).assert().code(127).stderr("teebox: 'a b'$'\\n': no such applet\n");
@@ -47,10 +51,11 @@ fn an_unknown_name_is_127() {
 
 #[test]
 fn list_prints_the_applets_one_a_line() {
-    command(&["--list"]).assert().success().stdout("rtee\n").stderr("");
+    let names: String = teebox::applets::ALL.iter().flat_map(|applet| [applet.name, "\n"]).collect();
+    command(&["--list"]).assert().success().stdout(names).stderr("");
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let result = command(&["--list"]).stdout(full).output().unwrap();
-    assert_eq!(result.stderr, b"teebox: 'standard output': No space left on device\n");
+    assert_eq!(result.stderr, b"teebox: standard output: No space left on device\n");
     assert_eq!(result.status.code(), Some(1));
 }
 
@@ -114,7 +119,7 @@ fn install_makes_links_that_work() {
 fn install_beside_the_binary_makes_relative_links() {
     let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("bin")).unwrap();
-    std::fs::copy(teebox(), sandbox.path("bin/teebox")).unwrap();
+    copy_teebox(&sandbox.path("bin/teebox"));
     Command::new(sandbox.path("bin/teebox")).arg("--install").arg(sandbox.path("bin")).assert().success();
     assert_eq!(target(&sandbox, "bin/rtee"), Path::new("teebox"));
     // And so with --relative from anywhere.
@@ -150,6 +155,40 @@ fn install_never_overwrites_what_it_did_not_make() {
     symlink(Path::new("/gone").join(binary), sandbox.path("rtee")).unwrap();
     command(&["--install"]).arg(&directory).assert().success();
     assert_eq!(target(&sandbox, "rtee"), teebox().canonicalize().unwrap());
+}
+
+#[test]
+fn install_replaces_no_link_that_only_has_the_binarys_name() {
+    let sandbox = Sandbox::new();
+    let name = teebox().file_name().unwrap();
+    let directory = sandbox.path("project").join(name);
+    std::fs::create_dir_all(&directory).unwrap();
+    let loop_ = sandbox.path("loop").join(name);
+    std::fs::create_dir(sandbox.path("loop")).unwrap();
+    symlink(&loop_, &loop_).unwrap();
+    std::fs::create_dir(sandbox.path("bin")).unwrap();
+    let refused = predicate::str::contains("rtee: exists and is no link to teebox; --force replaces it\n");
+    for there in [directory, Path::new("/dev/null/..").join(name), loop_] {
+        symlink(&there, sandbox.path("bin/rtee")).unwrap();
+        command(&["--install"]).arg(sandbox.path("bin")).assert().code(1).stderr(refused.clone());
+        assert_eq!(target(&sandbox, "bin/rtee"), there);
+        std::fs::remove_file(sandbox.path("bin/rtee")).unwrap();
+    }
+}
+
+#[test]
+fn install_never_replaces_the_binary_itself() {
+    for force in [&["--install"][..], &["--install", "--force"], &["--install", "--force", "--relative"]] {
+        let sandbox = Sandbox::new();
+        std::fs::create_dir(sandbox.path("bin")).unwrap();
+        // The binary has an applet's name, and teebox is a link to it.
+        copy_teebox(&sandbox.path("bin/rtee"));
+        symlink("rtee", sandbox.path("bin/teebox")).unwrap();
+        let said = predicate::str::contains("rtee: is the binary itself, which no link can replace\n");
+        let mut install = Command::new(sandbox.path("bin/teebox"));
+        install.args(force).arg(sandbox.path("bin")).assert().code(1).stdout("").stderr(said);
+        assert!(sandbox.read("bin/rtee") == std::fs::read(teebox()).unwrap());
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use teebox::fdio::duplicate::{Branch, Duplicated};
 use teebox::fdio::fork::{self, Ended};
 use teebox::fdio::pipe::{self, Pipe};
 use teebox::fdio::source::{Filled, Source};
-use teebox::fdio::transfer::{self, Drain, Spliced};
+use teebox::fdio::transfer::{self, Drain, Failure, Spliced};
 
 use crate::support::{self, Sandbox, pattern};
 
@@ -41,11 +41,24 @@ fn a_refused_splice_leaves_its_bytes_in_the_pipe() {
 }
 
 #[test]
+fn a_packet_that_has_no_room_is_an_error_and_not_cut() {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    for kind in [SocketType::SEQPACKET, SocketType::DGRAM] {
+        let (one, other) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap();
+        for length in [5, 6] {
+            assert_eq!(rustix::io::write(&one, &pattern(length)), Ok(length));
+        }
+        assert_eq!(transfer::receive(&other, &mut [0; 5]), Ok(5));
+        assert_eq!(transfer::receive(&other, &mut [0; 5]), Err(Errno::MSGSIZE));
+    }
+}
+
+#[test]
 fn a_drain_reports_what_write_says_not_what_splice_says() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let pipe = Pipe::new().unwrap();
     transfer::write_all(&pipe.writer, b"bytes").unwrap();
-    assert_eq!(Drain::new(pipe.reader.as_fd(), full.as_fd()).step(5), Err(Errno::NOSPC));
+    assert_eq!(Drain::new(pipe.reader.as_fd(), full.as_fd()).step(5), Err(Failure::Output(Errno::NOSPC)));
 }
 
 #[test]

@@ -5,11 +5,21 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod dispatch;
+mod duration;
 mod fdio;
+mod framing;
 mod generated;
 mod layering;
+mod rframe;
+mod rframe_interop;
+mod rpipesz_fifo;
+mod rpipesz_limits;
+mod rpipesz_parity;
+mod rpipesz_processes;
+mod rpipesz_stall;
 mod rtee_fallback;
 mod rtee_mixes;
 mod rtee_parity;
 mod rtee_promise;
+mod size;
 mod support;

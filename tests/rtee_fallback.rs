@@ -86,6 +86,22 @@ fn pipes_processes_and_sockets_that_cannot_be_had_change_nothing() {
 }
 
 #[test]
+fn a_full_standard_output_that_can_not_be_made_larger_keeps_the_first_chunk_from_no_file() {
+    if !strace() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let rtee = "strace -f -qq -o trace -e trace=none -e inject=fcntl:error=EPERM rtee a";
+    let line = format!(
+        "{{ head -c 65536 /dev/zero; echo hi | {rtee}; }} | \
+        {{ timeout 60 sh -c 'until [ -s a ]; do sleep 0.01; done' && tail -c 3; }}; echo $?"
+    );
+    let outcome = sandbox.run(sandbox.shell("rtee", &line));
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout), "hi\n0\n");
+    assert_eq!(sandbox.read("a"), b"hi\n");
+}
+
+#[test]
 fn interrupted_calls_are_made_again() {
     survives(
         &[
@@ -156,7 +172,7 @@ fn a_users_pipe_pages_used_up_change_nothing() {
     let sandbox = Sandbox::new();
     let directory = sandbox.path(".");
     std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-    std::fs::copy(support::teebox(), sandbox.path("teebox")).unwrap();
+    support::copy_teebox(&sandbox.path("teebox"));
     std::fs::write(sandbox.path("in"), pattern(3_000_000)).unwrap();
     // A user that nobody else is: 64 MiB of pipes, then a pipe has two pages and can't grow.
     let script = "

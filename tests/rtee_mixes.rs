@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 
 use proptest::prelude::*;
 use rustix::fs::OFlags;
+use rustix::net::SocketType;
 use rustix::pipe::PipeFlags;
 
 use crate::support::{self, Sandbox, pattern};
@@ -20,6 +21,7 @@ enum Input {
     Fifo,
     File,
     Socket { nonblock: bool },
+    Packets { nonblock: bool },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +65,7 @@ fn mix() -> impl Strategy<Value = Mix> {
         1 => Just(Input::Fifo),
         2 => Just(Input::File),
         2 => any::<bool>().prop_map(|nonblock| Input::Socket { nonblock }),
+        1 => any::<bool>().prop_map(|nonblock| Input::Packets { nonblock }),
     ];
     let stdout = prop_oneof![
         4 => (pipe_size(), any::<bool>(), any::<bool>())
@@ -122,19 +125,17 @@ fn set_nonblock(fd: &impl std::os::fd::AsFd) {
     rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK).unwrap();
 }
 
-/// A raw terminal as (master, slave, the slave's name).
-fn terminal() -> (File, File, PathBuf) {
-    let flags = rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY | rustix::pty::OpenptFlags::CLOEXEC;
-    let master = rustix::pty::openpt(flags).unwrap();
-    rustix::pty::grantpt(&master).unwrap();
-    rustix::pty::unlockpt(&master).unwrap();
-    let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
-    let path = PathBuf::from(std::ffi::OsString::from(name.to_str().unwrap()));
-    let slave = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-    let mut settings = rustix::termios::tcgetattr(&slave).unwrap();
-    settings.make_raw();
-    rustix::termios::tcsetattr(&slave, rustix::termios::OptionalActions::Now, &settings).unwrap();
-    (File::from(master), slave, path)
+/// Writes no packet that is larger than the socket takes.
+struct Packets(File);
+
+impl Write for Packets {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(&bytes[..bytes.len().min(200_000)])
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn write_in_turn(mut to: impl Write, bytes: &[u8], sizes: &[usize]) {
@@ -183,7 +184,7 @@ impl Made {
             FileKind::Null => return "/dev/null".into(),
             FileKind::Full => return "/dev/full".into(),
             FileKind::Terminal => {
-                let (master, slave, path) = terminal();
+                let (master, slave, path) = support::terminal();
                 self.kept.push(slave);
                 self.readers.push((name, collect(master, false)));
                 return path;
@@ -221,6 +222,13 @@ impl Made {
                 theirs.set_nonblocking(nonblock).unwrap();
                 (theirs.into(), Some(Box::new(ours)))
             }
+            Input::Packets { nonblock } => {
+                let (ours, theirs) = support::packet_sockets(SocketType::SEQPACKET);
+                if nonblock {
+                    set_nonblock(&theirs);
+                }
+                (theirs, Some(Box::new(Packets(File::from(ours)))))
+            }
         }
     }
 
@@ -249,7 +257,7 @@ impl Made {
                 OwnedFd::from(theirs).into()
             }
             Output::Terminal => {
-                let (master, slave, _) = terminal();
+                let (master, slave, _) = support::terminal();
                 self.readers.push((name, collect(master, false)));
                 slave.into()
             }

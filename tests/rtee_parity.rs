@@ -1,11 +1,12 @@
 //! The same shell line with GNU tee and with rtee: standard output, files, messages and status have to be the same.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
+use rustix::net::SocketType;
 use rustix::process::Signal;
 
 use crate::support::{self, Outcome, Sandbox};
@@ -61,6 +62,10 @@ const MODES: [&str; 7] = [
     "--output-error=exit",
     "--output-error=exit-nopipe",
 ];
+
+/// A FILE's reader takes one line and leaves; the second line comes when it has.
+const LEAVES: &str = "mkfifo f; { read x < f; : > gone; } & \
+    { echo one; until [ -e gone ]; do sleep 0.01; done; echo two 2> /dev/null; } | ";
 
 #[test]
 fn every_option_does_what_tee_does() {
@@ -194,15 +199,13 @@ fn every_mode_treats_files_that_cannot_be_opened_alike() {
 fn every_mode_treats_a_broken_pipe_alike() {
     // The reader has come and gone before the first byte is sent: bash waits for it.
     let gone = "mkfifo f; : < f & exec 3> f; wait; ";
-    // A FILE's reader takes one line and leaves; the second line comes when it has.
-    let leaves = "mkfifo f; { read x < f; : > gone; } & \
-        { echo one; until [ -e gone ]; do sleep 0.01; done; echo two 2> /dev/null; } | ";
+    let leaves = LEAVES;
     for mode in MODES {
         for trap in ["", "trap '' PIPE; "] {
             for line in [
-                format!("{trap}{gone}echo hi | {{ $TEE {mode} a >&3; echo $? >&2; }}"),
-                format!("{trap}{gone}echo hi | {{ $TEE {mode} >&3; echo $? >&2; }}"),
-                format!("{trap}{gone}echo hi | {{ $TEE {mode} a /dev/full b >&3; echo $? >&2; }}"),
+                format!("{trap}{gone}echo hi 2> /dev/null | {{ $TEE {mode} a >&3; echo $? >&2; }}"),
+                format!("{trap}{gone}echo hi 2> /dev/null | {{ $TEE {mode} >&3; echo $? >&2; }}"),
+                format!("{trap}{gone}echo hi 2> /dev/null | {{ $TEE {mode} a /dev/full b >&3; echo $? >&2; }}"),
                 format!("{trap}{leaves} {{ $TEE {mode} a f b > out; echo $? >&2; }}; wait"),
                 format!("{trap}{leaves} {{ $TEE {mode} f > /dev/full; echo $? >&2; }}; wait"),
                 format!("{trap}{leaves} {{ $TEE {mode} f a b | cat > out; echo ${{PIPESTATUS[0]}} >&2; }}; wait"),
@@ -221,6 +224,9 @@ fn closed_descriptors_are_reported_and_never_reused() {
         for line in [
             "$TEE MODE a <&-",
             "$TEE MODE <&-",
+            "$TEE MODE a missing/b c <&-",
+            "$TEE MODE a <&- > /dev/full",
+            "$TEE MODE a . <&- >&-",
             "echo hi | $TEE MODE a >&-",
             "echo hi | $TEE MODE a b >&-",
             "echo hi | $TEE MODE >&-",
@@ -242,6 +248,30 @@ fn closed_descriptors_are_reported_and_never_reused() {
 }
 
 #[test]
+fn a_closed_descriptor_can_not_be_opened_by_a_name_that_leads_to_it() {
+    for line in [
+        "$TEE /dev/stdin a <&-",
+        "$TEE -a /dev/fd/0 <&-",
+        "echo hi | $TEE /dev/stdout a >&-",
+        "echo hi | $TEE a /dev/stdout >&-",
+        "echo hi | $TEE a /dev/stderr 2>&-",
+        "echo hi | $TEE a /dev/fd/1 b >&- 2>&-",
+        "$TEE a /dev/stdin /dev/stdout /dev/stderr b <&- >&- 2>&-",
+        "echo hi | $TEE /proc/self/fd/1/dev/null >&-",
+        "echo hi | $TEE a /proc/self/fd/1/../a >&-",
+        "$TEE /proc/self/fd/0/. b <&-",
+        "mkfifo f; cat f > copy & echo hi | $TEE f a >&-; wait",
+        "mkfifo f; cat f > copy & $TEE f a <&- >&- 2>&-; wait",
+    ] {
+        same(line);
+    }
+    for limit in 4..12 {
+        same(&format!("seq 3000 > in; ulimit -n {limit}; $TEE a b c d < in >&-"));
+        same(&format!("ulimit -n {limit}; $TEE a b c d <&- >&-"));
+    }
+}
+
+#[test]
 fn fifos_and_devices_are_written_like_files() {
     for line in [
         "mkfifo f; cat f > copy & echo hi | $TEE f a; wait",
@@ -257,6 +287,30 @@ fn fifos_and_devices_are_written_like_files() {
         "mkfifo f; $TEE a < f & echo hi > f; wait",
     ] {
         same(line);
+    }
+}
+
+#[test]
+fn files_that_lead_to_the_same_place_take_turns() {
+    for line in [
+        "seq 20000 > in; $TEE -a a a < in > x",
+        "seq 20000 > in; $TEE -a a b ./a a < in | cat > x",
+        "seq 20000 > in; mkfifo f; cat f > a & $TEE f f < in > x; wait",
+        "seq 20000 > in; mkfifo f; cat f > a & $TEE -p f b f < in | cat > x; wait",
+        "seq 20000 > in; { $TEE /dev/fd/3 /dev/fd/3 b < in 3>&1 > x; } | cat > a",
+        "seq 20000 > in; { $TEE /dev/stderr /dev/stderr < in 2>&1 > x; } | cat > a",
+        "seq 20000 > in; mkfifo f; cat f > a & $TEE f f < in > f; wait",
+        "echo hi | $TEE -a a a a",
+        "seq 20000 > in; trap '' XFSZ; { ulimit -f 12; $TEE -a a a > /dev/null; } < in",
+    ] {
+        same(line);
+    }
+    let leaves = LEAVES.replace("read x < f", "{ read x; read x; } < f");
+    for mode in MODES {
+        same(&format!("{leaves} {{ $TEE {mode} a f b f > out; echo $? >&2; }}; wait"));
+    }
+    if support::peer("script", "util-linux").is_some() {
+        same("seq 5000 > in; script -qec \"$TEE /dev/tty /dev/tty < in > x\" /dev/null > a");
     }
 }
 
@@ -337,6 +391,43 @@ fn an_input_that_fails_is_told_from_one_that_ends() {
 }
 
 #[test]
+fn packets_from_a_socket_come_through_whole() {
+    let Some(tee) = gnu_tee() else { return };
+    for kind in [SocketType::SEQPACKET, SocketType::DGRAM] {
+        for (files, one_at_a_time) in [(&[][..], false), (&["a"], false), (&["a", "b"], true), (&[], true)] {
+            let outcomes = [Command::new(&tee), support::rtee()].map(|mut command| {
+                command.args(files);
+                let sandbox = Sandbox::new();
+                let (ours, theirs) = support::packet_sockets(kind);
+                let mut command = sandbox.prepare(command);
+                let mut child = command.stdin(theirs).stdout(Stdio::piped()).spawn().unwrap();
+                drop(command);
+                let mut stdout = child.stdout.take().unwrap();
+                let (mut sent, mut got) = (Vec::new(), Vec::new());
+                for length in [6000, 8192, 5, 6000, 4097, 1] {
+                    let packet = support::pattern(length);
+                    assert_eq!(rustix::io::write(&ours, &packet), Ok(length));
+                    sent.extend(packet);
+                    if one_at_a_time {
+                        let before = got.len();
+                        got.resize(sent.len(), 0);
+                        stdout.read_exact(&mut got[before..]).unwrap();
+                    }
+                }
+                // An empty packet reads as the end.
+                rustix::net::send(&ours, &[], rustix::net::SendFlags::empty()).unwrap();
+                stdout.read_to_end(&mut got).unwrap();
+                assert!(child.wait().unwrap().success());
+                assert_eq!(got.len(), sent.len(), "{kind:?} {files:?}");
+                assert!(got == sent);
+                sandbox.files()
+            });
+            assert!(outcomes[1] == outcomes[0], "{kind:?} {files:?}");
+        }
+    }
+}
+
+#[test]
 fn a_fifo_that_nobody_has_opened_for_writing_has_ended_for_a_reader_that_does_not_wait() {
     let Some(tee) = gnu_tee() else { return };
     for mut command in [Command::new(tee), support::rtee()] {
@@ -350,28 +441,54 @@ fn a_fifo_that_nobody_has_opened_for_writing_has_ended_for_a_reader_that_does_no
     }
 }
 
-/// Runs both tools on a FILE of this name in a directory that doesn't exist, and compares the messages.
-fn same_message(name: &[u8], locale: &str) {
+/// Runs both tools on FILEs of these names, all in a directory that doesn't exist, and compares the messages.
+fn same_messages(names: &[Vec<u8>], locale: &str) {
     let Some(tee) = gnu_tee() else { return };
     let [theirs, ours] = [Command::new(tee), support::rtee()].map(|mut command| {
-        let mut child = command
-            .arg("--")
-            .arg(OsString::from_vec(name.to_vec()))
-            .env("LC_ALL", locale)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(b"hi\n").unwrap();
-        child.wait_with_output().unwrap().stderr
+        let names = names.iter().map(|name| OsString::from_vec(name.clone()));
+        let command = command.arg("--").args(names).env("LC_ALL", locale).stdin(Stdio::null());
+        let said = command.output().unwrap().stderr;
+        String::from_utf8_lossy(&said).lines().map(|line| line.trim_start_matches('r').to_owned()).collect::<Vec<_>>()
     });
-    assert_eq!(
-        String::from_utf8_lossy(ours.strip_prefix(b"rtee: ").unwrap()),
-        String::from_utf8_lossy(theirs.strip_prefix(b"tee: ").unwrap()),
-        "{}",
-        name.escape_ascii()
-    );
+    assert_eq!((theirs.len(), ours.len()), (names.len(), names.len()));
+    for ((theirs, ours), name) in theirs.iter().zip(&ours).zip(names) {
+        assert_eq!(ours, theirs, "{} in {locale}", name.escape_ascii());
+    }
+}
+
+fn same_message(name: &[u8], locale: &str) {
+    same_messages(&[name.to_vec()], locale);
+}
+
+#[test]
+fn every_kind_of_character_is_shown_as_tee_shows_it() {
+    // What is decided in every version of Unicode: letters, accents, punctuation with its spaces and its format
+    // characters, syllables, private use, and what will never be a character.
+    for range in [
+        '\u{80}'..='\u{377}',
+        '\u{2000}'..='\u{2064}',
+        '\u{2066}'..='\u{206f}',
+        '\u{2500}'..='\u{257f}',
+        '\u{3000}'..='\u{303f}',
+        '\u{4e00}'..='\u{4fff}',
+        '\u{ac00}'..='\u{ad00}',
+        '\u{d700}'..='\u{d7a3}',
+        '\u{e000}'..='\u{e0ff}',
+        '\u{f8f0}'..='\u{f8ff}',
+        '\u{fdd0}'..='\u{fdef}',
+        '\u{fe00}'..='\u{fe0f}',
+        '\u{fff9}'..='\u{ffff}',
+        '\u{1f600}'..='\u{1f64f}',
+        '\u{1fffe}'..='\u{1ffff}',
+        '\u{e0020}'..='\u{e007f}',
+        '\u{f0000}'..='\u{f00ff}',
+        '\u{ffffe}'..='\u{100010}',
+        '\u{10fff0}'..='\u{10ffff}',
+    ] {
+        let names: Vec<Vec<u8>> = range.map(|c| format!("missing/{c}x").into_bytes()).collect();
+        same_messages(&names, "C.UTF-8");
+        same_messages(&names, "C");
+    }
 }
 
 #[test]
@@ -429,13 +546,19 @@ proptest! {
 
     #[test]
     fn any_name_is_shown_as_tee_shows_it(
+        // No two pieces make a character of which one Unicode knows and another doesn't.
         name in proptest::collection::vec(
             prop_oneof![
-                Just(b'\''), Just(b'"'), Just(b'\n'), Just(b' '), Just(b'a'), Just(0xc3), Just(0xa9),
-                (1..=255u8).prop_filter("a slash would be a directory", |byte| *byte != b'/'),
+                proptest::sample::select(vec![
+                    &b"'"[..], b"\"", b"\n", b" ", b"a", b"\xc3", b"\xa9", b"\xe2\x80", "\u{200d}".as_bytes(),
+                    "\u{301}".as_bytes(), "\u{e000}".as_bytes(), "\u{ffff}".as_bytes(), "\u{1f600}".as_bytes(),
+                ]).prop_map(<[u8]>::to_vec),
+                prop_oneof![1..=0xc1u8, 0xf5..=255u8]
+                    .prop_filter("a slash would be a directory", |byte| *byte != b'/')
+                    .prop_map(|byte| vec![byte]),
             ],
             1..20,
-        ),
+        ).prop_map(|pieces| pieces.concat()),
         utf8 in any::<bool>(),
     ) {
         same_message(&[b"missing/", name.as_slice()].concat(), if utf8 { "C.UTF-8" } else { "C" });

@@ -58,6 +58,74 @@ fn kill_after(before: usize, signal: Signal, to_group: bool) {
     }
 }
 
+/// Kills `command` with SIGKILL when some of its first chunk has appeared, and returns all that appeared.
+fn kill_in_the_first_chunk(sandbox: &Sandbox, command: Command) -> Vec<u8> {
+    std::fs::write(sandbox.path("in"), pattern(A_LOT)).unwrap();
+    let (mut stdout, writer) = support::pipe();
+    rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
+    let mut command = sandbox.prepare(command);
+    let mut child = command.stdin(File::open(sandbox.path("in")).unwrap()).stdout(writer).spawn().unwrap();
+    drop(command);
+    let mut appeared = vec![0; 3000];
+    stdout.read_exact(&mut appeared).unwrap();
+    support::kill(child.id(), Signal::KILL);
+    child.wait().unwrap();
+    stdout.read_to_end(&mut appeared).unwrap();
+    assert!(pattern(A_LOT).starts_with(&appeared));
+    appeared
+}
+
+#[test]
+fn what_appeared_is_in_files_that_share_a_writer_or_have_none() {
+    let mut append = support::rtee();
+    append.args(["-a", "a", "b"]);
+    // Descriptors for the FILE, and none for pipes.
+    let mut alone = Command::new("bash");
+    alone.args(["-c", "ulimit -n 4; exec rtee a"]);
+    for (command, files) in [(append, &["a", "b"][..]), (alone, &["a"])] {
+        let sandbox = Sandbox::new();
+        let appeared = kill_in_the_first_chunk(&sandbox, command);
+        for file in files {
+            wait_until("the file has all that appeared", || sandbox.read(file).starts_with(&appeared));
+        }
+    }
+    let sandbox = Sandbox::new();
+    let mut twice = support::rtee();
+    twice.args(["-a", "a", "a"]);
+    let appeared = kill_in_the_first_chunk(&sandbox, twice);
+    // Each chunk goes in under the one name, then under the other.
+    let wanted: Vec<u8> = pattern(A_LOT).chunks(8192).flat_map(|chunk| [chunk, chunk].concat()).collect();
+    wait_until("the file has all that appeared", || sandbox.read("a").len() >= 2 * appeared.len());
+    assert!(wanted.starts_with(&sandbox.read("a")));
+}
+
+#[test]
+fn a_late_error_of_a_file_is_reported_as_tees_and_leaves_every_output_a_beginning_of_the_input() {
+    let input: Vec<u8> = (1..=60_000).flat_map(|number| format!("{number}\n").into_bytes()).collect();
+    let message = "rtee: a: File too large\n";
+    for mode in ["", "-p", "--output-error=warn", "--output-error=exit", "--output-error=exit-nopipe"] {
+        let sandbox = Sandbox::new();
+        // The limit is rtee's alone; b is a FIFO, so that it has none.
+        let line = format!(
+            "seq 60000 > in; mkfifo b; cat b > c & \
+            (trap '' XFSZ; ulimit -f 20; exec $TEE {mode} a b < in; ) | cat > o; echo ${{PIPESTATUS[0]}}; wait"
+        );
+        let outcome = sandbox.run(sandbox.shell("rtee", &line));
+        assert_eq!(
+            (String::from_utf8_lossy(&outcome.stderr).as_ref(), outcome.stdout.as_slice()),
+            (message, &b"1\n"[..])
+        );
+        assert!(sandbox.read("a") == input[..20 * 1024]);
+        for file in ["o", "c"] {
+            let got = sandbox.read(file);
+            let complete = !mode.contains("exit");
+            assert!(input.starts_with(&got) && (!complete || got == input), "{mode}: {file} has {} bytes", got.len());
+        }
+        // What has appeared is in the FILE that works.
+        assert!(sandbox.read("c").starts_with(&sandbox.read("o")));
+    }
+}
+
 #[test]
 fn rtee_does_not_end_before_its_files_are_complete() {
     for reader_leaves in [false, true] {
@@ -187,6 +255,97 @@ fn a_stalled_standard_output_holds_no_file_back_until_its_pipe_is_full() {
 }
 
 #[test]
+fn a_standard_output_that_is_small_or_full_from_the_start_holds_no_file_back() {
+    // Bytes that are in the pipe before, the pipe's size, and what is then written how often.
+    for (before, size, length, times) in [
+        (65536, 65536, A_LOT, 1),
+        (4096, 4096, 3000, 20),
+        (0, 4096, 3000, 20),
+        (0, 4096, 8192, 20),
+        (0, 8192, 8192, 20),
+    ] {
+        let sandbox = Sandbox::new();
+        let (mut reader, mut stdout) = support::pipe();
+        rustix::pipe::fcntl_setpipe_size(&stdout, size).unwrap();
+        stdout.write_all(&vec![0; before]).unwrap();
+        let mut command = support::rtee();
+        command.args(["a", "b"]);
+        let mut command = sandbox.prepare(command);
+        let mut child = command.stdin(Stdio::piped()).stdout(stdout).spawn().unwrap();
+        drop(command);
+        let bytes = pattern(length * times);
+        let mut stdin = child.stdin.take().unwrap();
+        for (number, block) in bytes.chunks(length).enumerate() {
+            stdin.write_all(block).unwrap();
+            let sent = (number + 1) * length;
+            for file in ["a", "b"] {
+                wait_until("the file has what was sent", || {
+                    sandbox.path(file).exists() && sandbox.read(file).len() == sent
+                });
+            }
+        }
+        drop(stdin);
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).unwrap();
+        assert!(all[before..] == bytes);
+        assert!(child.wait().unwrap().success());
+        assert!(sandbox.read("a") == bytes && sandbox.read("b") == bytes);
+    }
+}
+
+#[test]
+fn a_terminal_or_a_socket_that_takes_nothing_keeps_the_first_chunk_from_no_file() {
+    let (master, slave, _) = support::terminal();
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    while (&theirs).write(&[0; 1000]).is_ok() {}
+    theirs.set_nonblocking(false).unwrap();
+    for stdout in [Stdio::from(slave), Stdio::from(std::os::fd::OwnedFd::from(theirs))] {
+        let sandbox = Sandbox::new();
+        std::fs::write(sandbox.path("in"), pattern(A_LOT)).unwrap();
+        let mut command = support::rtee();
+        command.args(["a", "b"]);
+        let mut command = sandbox.prepare(command);
+        let mut child = command.stdin(File::open(sandbox.path("in")).unwrap()).stdout(stdout).spawn().unwrap();
+        for file in ["a", "b"] {
+            wait_until("the file has the first chunk", || {
+                sandbox.path(file).exists() && sandbox.read(file).starts_with(&pattern(8192))
+            });
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    drop((master, ours));
+}
+
+#[test]
+fn a_fifo_that_is_two_files_and_stalls_holds_nobody_back() {
+    let sandbox = Sandbox::new();
+    let fifo = sandbox.fifo("stalled");
+    let mut reader = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+    let mut command = support::rtee();
+    command.args(["stalled", "healthy", "stalled"]);
+    let mut child = support::spawn(sandbox.prepare(command));
+    let bytes = pattern(A_LOT / 2);
+    let sent = bytes.clone();
+    let mut stdin = child.stdin.take().unwrap();
+    let producer = std::thread::spawn(move || stdin.write_all(&sent).map(|()| stdin));
+    let mut got = vec![0; bytes.len()];
+    child.stdout.as_mut().unwrap().read_exact(&mut got).unwrap();
+    assert!(got == bytes);
+    wait_until("the healthy file has everything", || sandbox.read("healthy") == bytes);
+    let stdin = producer.join().unwrap().unwrap();
+    let mut late = vec![0; 2 * bytes.len()];
+    reader.read_exact(&mut late).unwrap();
+    late.sort_unstable();
+    let mut twice = [bytes.clone(), bytes].concat();
+    twice.sort_unstable();
+    assert!(late == twice);
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn short_lines_fill_a_stalled_outputs_pipe_by_their_bytes_and_not_by_their_number() {
     let sandbox = Sandbox::new();
     let fifo = sandbox.fifo("stalled");
@@ -252,14 +411,40 @@ fn a_terminal_that_does_not_wait_for_bytes_ends_the_input() {
     if support::peer("script", "util-linux").is_none() {
         return;
     }
-    let sandbox = Sandbox::new();
-    let mut command = Command::new("script");
-    command.args(["-qec", "stty -icanon min 0 time 1; rtee a", "/dev/null"]);
-    let mut child = support::spawn(sandbox.prepare(command));
-    let stdin = child.stdin.take();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    drop(stdin);
-    assert_eq!(sandbox.read("a"), b"");
+    for mode in ["", "-p", "--output-error=exit-nopipe"] {
+        let sandbox = Sandbox::new();
+        let mut command = Command::new("script");
+        let line = format!("stty -icanon min 0 time 1; rtee {mode} a");
+        command.args(["-qec", &line, "/dev/null"]);
+        let mut child = support::spawn(sandbox.prepare(command));
+        let stdin = child.stdin.take();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        drop(stdin);
+        assert_eq!(sandbox.read("a"), b"");
+    }
+}
+
+#[test]
+fn a_terminal_that_hangs_up_is_an_error_of_reading_in_every_mode() {
+    for mode in ["-a", "-p", "--output-error=exit-nopipe"] {
+        for line in [&b""[..], b"line\n"] {
+            let sandbox = Sandbox::new();
+            let (master, slave, _) = support::terminal();
+            let mut command = support::rtee();
+            command.args([mode, "a"]);
+            let mut command = sandbox.prepare(command);
+            command.stdin(slave).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let child = command.spawn().unwrap();
+            drop(command);
+            (&master).write_all(line).unwrap();
+            wait_until("the line is in the file", || sandbox.path("a").exists() && sandbox.read("a") == line);
+            come_to_rest(&[child.id()]);
+            drop(master);
+            let (stdout, stderr, status) = support::finish(child);
+            assert_eq!((stderr.as_str(), status.code()), ("rtee: read error: Input/output error\n", Some(1)), "{mode}");
+            assert_eq!((stdout.as_slice(), sandbox.read("a").as_slice()), (line, line));
+        }
+    }
 }
 
 #[test]
@@ -289,6 +474,19 @@ fn activity(pid: u32) -> (String, String) {
     (times, switches)
 }
 
+/// Waits until none of these processes runs any more, and returns what they did until then.
+fn come_to_rest(pids: &[u32]) -> Vec<(String, String)> {
+    let now = || pids.iter().map(|pid| activity(*pid)).collect::<Vec<_>>();
+    let mut before = now();
+    wait_until("they have come to rest", || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let settled = now() == before;
+        before = now();
+        settled
+    });
+    before
+}
+
 #[test]
 fn nothing_runs_while_nothing_arrives() {
     let sandbox = Sandbox::new();
@@ -298,17 +496,10 @@ fn nothing_runs_while_nothing_arrives() {
     support::echo(&mut child, "line\n");
     let mut all = children(child.id());
     all.push(child.id());
-    let now = || all.iter().map(|pid| activity(*pid)).collect::<Vec<_>>();
-    let mut before = now();
-    wait_until("they have come to rest", || {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        let settled = now() == before;
-        before = now();
-        settled
-    });
+    let before = come_to_rest(&all);
     // The length of the idleness that is looked at, not a wait for anything.
     std::thread::sleep(std::time::Duration::from_millis(500));
-    assert_eq!(now(), before);
+    assert_eq!(all.iter().map(|pid| activity(*pid)).collect::<Vec<_>>(), before);
     assert!(support::finish(child).2.success());
 }
 
@@ -336,7 +527,9 @@ fn memory_stays_below_4_mib_whatever_the_input() {
         let pids = [children(child.id()), vec![child.id()]].concat();
         assert_eq!(pids.len(), 3);
         for pid in pids {
-            assert!(resident_peak(pid) <= 4096, "{} KiB", resident_peak(pid));
+            // The code of a build that is not optimized alone may be more than that.
+            let most = if cfg!(debug_assertions) { 8192 } else { 4096 };
+            assert!(resident_peak(pid) <= most, "{} KiB", resident_peak(pid));
         }
         assert!(support::finish(child).2.success());
         assert_eq!(reader.join().unwrap(), 64 << 20);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tempfile::TempDir;
 
 /// The binary under test.
@@ -17,29 +18,97 @@ pub fn teebox() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_teebox"))
 }
 
-/// `rtee`, called by that name.
-pub fn rtee() -> Command {
+/// An applet, called by its name.
+pub fn applet(name: &str) -> Command {
     let mut command = Command::new(teebox());
-    std::os::unix::process::CommandExt::arg0(&mut command, "rtee");
+    std::os::unix::process::CommandExt::arg0(&mut command, name);
     command
 }
 
-/// A program from the PATH whose `--version` or `--help` mentions `mark`. Where it is absent the test is skipped, or fails
-/// if the environment says that all peers have to be there.
+/// `rtee`, called by that name.
+pub fn rtee() -> Command {
+    applet("rtee")
+}
+
+/// What makes a shell close the descriptors that everything here may have inherited, pipes among them.
+pub const ALONE: &str =
+    "for fd in /proc/self/fd/*; do [ ${fd##*/} -lt 3 ] || eval \"exec ${fd##*/}>&-\"; done 2> /dev/null; ";
+
+/// A program that has standard descriptors and no others.
+pub fn alone(program: &str) -> Command {
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("{ALONE} exec {program}")]).stderr(Stdio::null());
+    command
+}
+
+/// Copies the binary, by a process of its own: while it is open for writing here, a child that another test has just
+/// forked has it open too, and no copy can be run.
+pub fn copy_teebox(to: &Path) {
+    assert!(Command::new("cp").arg(teebox()).arg(to).status().unwrap().success());
+}
+
+/// A copy of the binary under an applet's name where every user can run it; None where it can't be made.
+pub fn for_strangers(applet: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    static DIRECTORY: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
+    let directory = DIRECTORY.get_or_init(|| {
+        // It lasts as long as the tests, which have no last one to remove it; so each run takes the same place.
+        let directory = std::env::temp_dir().join("teebox-tests-for-strangers");
+        std::fs::create_dir_all(&directory).ok()?;
+        // Where everybody may write, the place could have been taken by somebody else.
+        if std::fs::symlink_metadata(&directory).ok()?.uid() != rustix::process::geteuid().as_raw() {
+            return None;
+        }
+        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).ok()?;
+        let beside = directory.join(format!("teebox.{}", std::process::id()));
+        copy_teebox(&beside);
+        std::fs::rename(&beside, directory.join("teebox")).ok()?;
+        Some(directory)
+    });
+    let link = directory.as_ref()?.join(applet);
+    match std::os::unix::fs::symlink("teebox", &link) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => None,
+        _ => Some(link),
+    }
+}
+
+/// A program run by a user with this number and no rights; without root it is said that there is none.
+pub fn as_user(program: impl AsRef<OsStr>, user: u32) -> Option<Command> {
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can run something as another user");
+        return None;
+    }
+    let mut command = Command::new(program);
+    command.uid(user).gid(user).current_dir("/").env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+    Some(command)
+}
+
+/// An applet run by a user with no rights; without root it is said that there is none.
+pub fn as_stranger(applet: &str) -> Option<Command> {
+    as_user(for_strangers(applet)?, 61236)
+}
+
+/// A program from the PATH whose `--version` mentions `mark`. Where it is absent the test is skipped, or fails if the
+/// environment says that all peers have to be there.
 pub fn peer(program: &str, mark: &str) -> Option<PathBuf> {
     let found = Command::new(program)
         .arg("--version")
         .output()
         .is_ok_and(|output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).contains(mark));
-    if found {
-        return Some(PathBuf::from(program));
-    }
-    assert!(std::env::var_os("TEEBOX_ALL_PEERS").is_none(), "{program} ({mark}) is not installed");
-    eprintln!("skipped: {program} ({mark}) is not installed");
-    None
+    is_there(found, &format!("{program} ({mark})")).then(|| PathBuf::from(program))
 }
 
-/// An empty directory of a test's own, with `rtee` on the PATH of what it runs.
+/// Whether a peer was found: says so where it was not, or fails.
+pub fn is_there(found: bool, peer: &str) -> bool {
+    assert!(found || std::env::var_os("TEEBOX_ALL_PEERS").is_none(), "{peer} is not installed");
+    if !found {
+        eprintln!("skipped: {peer} is not installed");
+    }
+    found
+}
+
+/// An empty directory of a test's own, with the applets on the PATH of what it runs.
 pub struct Sandbox {
     directory: TempDir,
     links: TempDir,
@@ -65,7 +134,9 @@ impl std::fmt::Debug for Outcome {
 impl Sandbox {
     pub fn new() -> Self {
         let sandbox = Self { directory: TempDir::new().unwrap(), links: TempDir::new().unwrap() };
-        std::os::unix::fs::symlink(teebox(), sandbox.links.path().join("rtee")).unwrap();
+        for applet in teebox::applets::ALL {
+            std::os::unix::fs::symlink(teebox(), sandbox.links.path().join(applet.name)).unwrap();
+        }
         sandbox
     }
 
@@ -175,4 +246,24 @@ pub fn pipe() -> (File, File) {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     let file = |fd: OwnedFd| File::from(fd);
     (file(reader), file(writer))
+}
+
+/// Two connected unix sockets of a kind that keeps packets whole.
+pub fn packet_sockets(kind: SocketType) -> (OwnedFd, OwnedFd) {
+    rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap()
+}
+
+/// A raw terminal as (master, slave, the slave's name).
+pub fn terminal() -> (File, File, PathBuf) {
+    let flags = rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY | rustix::pty::OpenptFlags::CLOEXEC;
+    let master = rustix::pty::openpt(flags).unwrap();
+    rustix::pty::grantpt(&master).unwrap();
+    rustix::pty::unlockpt(&master).unwrap();
+    let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+    let path = PathBuf::from(std::ffi::OsString::from(name.to_str().unwrap()));
+    let slave = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let mut settings = rustix::termios::tcgetattr(&slave).unwrap();
+    settings.make_raw();
+    rustix::termios::tcsetattr(&slave, rustix::termios::OptionalActions::Now, &settings).unwrap();
+    (File::from(master), slave, path)
 }

@@ -3,7 +3,7 @@
 //! A child shares nothing with its parent but the descriptors it was given, so neither's death takes the other along.
 #![allow(unsafe_code)]
 
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::panic::AssertUnwindSafe;
 
 use nix::libc;
@@ -79,6 +79,16 @@ impl Child {
         // ESRCH is no surprise: it may have ended on its own.
         let _ = rustix::process::kill_process(self.0, rustix::process::Signal::KILL);
         let _ = self.wait();
+    }
+}
+
+/// A duplicate of a descriptor that was inherited, by its number: the same open file. EBADF where it's closed.
+pub fn inherited(number: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: the call takes any number.
+    match unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) } {
+        -1 => Err(Errno::from_raw_os_error(nix::errno::Errno::last_raw())),
+        // SAFETY: the descriptor is new and nobody else's.
+        fd => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
     }
 }
 

@@ -5,13 +5,16 @@
 //! - [`stdio`] - standard descriptors that may be closed
 //! - [`pipe`] - making pipes and their sizes
 //! - [`transfer`] - moving bytes from a descriptor to a descriptor, in the kernel or through a buffer
-//! - [`device`] - telling devices apart
+//! - [`buffer`] - bytes that were read and are not used yet
+//! - [`spool`] - bytes that wait in a file without a name
+//! - [`device`] - telling files and devices apart
 //! - [`duplicate`] - tee(2) into several pipes
 //! - [`poll`] - waiting
 //! - [`source`] - an input of any kind as a pipe
 //! - [`fork`] - children that are functions
 //! - [`signal`] - dispositions, and dying of a signal
 
+pub mod buffer;
 pub mod device;
 pub mod duplicate;
 pub mod fork;
@@ -19,5 +22,6 @@ pub mod pipe;
 pub mod poll;
 pub mod signal;
 pub mod source;
+pub mod spool;
 pub mod stdio;
 pub mod transfer;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
+use rustix::termios::{LocalModes, SpecialCodeIndex};
 
 /// Waits until one of `fds` has an event. Error events (POLLERR, POLLHUP, POLLNVAL) come unasked.
 pub fn wait(fds: &mut [PollFd<'_>]) -> Result<(), Errno> {
@@ -30,12 +31,21 @@ pub fn is_readable(fd: impl AsFd) -> bool {
 /// Whether a read of `fd` goes on at once before `limit` is over.
 #[must_use]
 pub fn is_readable_within(fd: impl AsFd, limit: Duration) -> bool {
+    has_within(fd, PollFlags::IN, limit)
+}
+
+/// Sleeps for `limit`, or until a pipe's other side is gone. What is written to the pipe meanwhile wakes nobody.
+pub fn rest(pipe: impl AsFd, limit: Duration) {
+    has_within(pipe, PollFlags::empty(), limit);
+}
+
+fn has_within(fd: impl AsFd, events: PollFlags, limit: Duration) -> bool {
     let end = Instant::now() + limit;
     loop {
         let left = end.saturating_duration_since(Instant::now());
         // A duration of less than a second is in the range of a timespec.
         let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
-        match rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&left)) {
+        match rustix::event::poll(&mut [PollFd::new(&fd, events)], Some(&left)) {
             Err(Errno::INTR) => {}
             result => return result != Ok(0),
         }
@@ -46,6 +56,15 @@ pub fn is_readable_within(fd: impl AsFd, limit: Duration) -> bool {
 #[must_use]
 pub fn is_writable(fd: impl AsFd) -> bool {
     has_now(fd, PollFlags::OUT)
+}
+
+/// Whether reads of a terminal end without input, at once or after a time (MIN is 0); poll(2) waits for input all the
+/// same. See termios(3).
+#[must_use]
+pub fn never_waits_on_terminal(terminal: impl AsFd) -> bool {
+    rustix::termios::tcgetattr(terminal).is_ok_and(|settings| {
+        !settings.local_modes.contains(LocalModes::ICANON) && settings.special_codes[SpecialCodeIndex::VMIN] == 0
+    })
 }
 
 /// Takes the events that `fds` have at this moment; where that fails, there are none.

@@ -10,6 +10,7 @@ use rustix::fs::{FileType, OFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
 
+use super::buffer::{self, ReadBuffer};
 use super::device;
 use super::pipe::{self, Pipe};
 use super::transfer::{self, Spliced};
@@ -43,6 +44,8 @@ pub struct Source<'a> {
     copies: bool,
     /// The input is a pipe that may be in packet mode.
     unprobed: bool,
+    /// The packet that was read last, less what went into the pipe, where the input is a socket that keeps packets whole.
+    packet: Option<ReadBuffer>,
 }
 
 impl<'a> Source<'a> {
@@ -52,6 +55,7 @@ impl<'a> Source<'a> {
         let stat = rustix::fs::fstat(input).ok();
         let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
         let null = stat.is_some_and(|stat| device::is_null(&stat));
+        let packets = kind == Some(FileType::Socket) && buffer::packet_most(input).is_some();
         let access = rustix::fs::fcntl_getfl(input).map(|flags| flags & OFlags::RWMODE);
         Self {
             input,
@@ -61,8 +65,10 @@ impl<'a> Source<'a> {
             null,
             pipe: if null { None } else { Pipe::new().ok() },
             held: 0,
-            copies: false,
+            // Whatever splice(2) has room for would be taken for the whole packet.
+            copies: packets,
             unprobed: kind == Some(FileType::Fifo),
+            packet: packets.then(|| ReadBuffer::new(1, input)),
         }
     }
 
@@ -76,7 +82,8 @@ impl<'a> Source<'a> {
     /// read at all, which poll(2) doesn't tell.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.held > 0 || self.null || self.kind == Some(FileType::RegularFile) || self.write_only
+        let left_of_packet = self.packet.as_ref().is_some_and(|packet| !packet.bytes().is_empty());
+        self.held > 0 || left_of_packet || self.null || self.kind == Some(FileType::RegularFile) || self.write_only
     }
 
     /// Whether the input is a terminal. There read(2) means more than waiting for data: it may end after a time without
@@ -128,7 +135,7 @@ impl<'a> Source<'a> {
             if self.held > 1 && self.unprobed {
                 // Fewer bytes don't tell a packet from a plain write.
                 self.unprobed = self.held < 4;
-                if carries_packets(pipe, self.held) {
+                if carries_packets(&pipe.reader, self.held) {
                     self.copies = true;
                     unpack(pipe, self.held)?;
                 }
@@ -139,7 +146,7 @@ impl<'a> Source<'a> {
             // A page fits into any pipe that is empty.
             let mut page = [0; pipe::PAGE];
             let length = length.min(page.len());
-            let count = transfer::read(self.input, &mut page[..length])?;
+            let count = read_input(self.input, &mut self.packet, &mut page[..length])?;
             transfer::write_all(&pipe.writer, &page[..count])?;
             self.held = count;
         }
@@ -167,9 +174,11 @@ impl<'a> Source<'a> {
         self.held = self.held.saturating_sub(count);
     }
 
-    /// Reads bytes at the head, waiting for the first; 0 is the end of the input.
+    /// Reads bytes at the head, of the pipe if it holds some, waiting for the first; 0 is the end of the input.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let Some(pipe) = &self.pipe else { return transfer::read(self.input, buffer) };
+        let Some(pipe) = self.pipe.as_ref().filter(|_| self.held > 0) else {
+            return read_input(self.input, &mut self.packet, buffer);
+        };
         let length = self.held.min(buffer.len());
         let count = transfer::read(&pipe.reader, &mut buffer[..length])?;
         self.held -= count;
@@ -194,14 +203,27 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Whether what is in a pipe are packets, as from a writer with `O_DIRECT`. See pipe(2).
+/// Reads from the input itself, or what is left of its last packet.
+fn read_input(input: BorrowedFd<'_>, packet: &mut Option<ReadBuffer>, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let Some(packet) = packet else { return transfer::read(input, buffer) };
+    if packet.bytes().is_empty() {
+        packet.fill(input, usize::MAX)?;
+    }
+    let count = packet.bytes().len().min(buffer.len());
+    buffer[..count].copy_from_slice(&packet.bytes()[..count]);
+    packet.take(count);
+    Ok(count)
+}
+
+/// Whether what is in a pipe, `held` bytes or more, at least two, are packets, as from a writer with `O_DIRECT`. See pipe(2).
 ///
 /// They would stay packets through splice(2) and tee(2), and whoever reads one with a short buffer loses the rest of it.
 /// Nothing tells of them but just that; so it is tried on a duplicate.
-fn carries_packets(pipe: &Pipe, held: usize) -> bool {
+#[must_use]
+pub fn carries_packets(pipe: impl AsFd, held: usize) -> bool {
     // Without a second pipe there is no telling; to take them for packets is slower and does no harm.
     let Ok(probe) = Pipe::new() else { return true };
-    let duplicated = rustix::pipe::tee(&pipe.reader, &probe.writer, held, SpliceFlags::NONBLOCK).unwrap_or(0);
+    let duplicated = rustix::pipe::tee(pipe, &probe.writer, held, SpliceFlags::NONBLOCK).unwrap_or(0);
     let mut left = duplicated;
     // Two bytes, then one: a packet of one byte cuts the first read short, and a longer one loses its rest to either.
     for length in [2, 1] {

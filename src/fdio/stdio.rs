@@ -2,13 +2,15 @@
 //!
 //! A file opened while descriptor 0, 1 or 2 is free would land there, and what is meant for standard output or standard
 //! error would go into it. [`guard`] fills the holes with a descriptor that refuses every read and write with EBADF, as
-//! a closed one does.
+//! a closed one does. But it can be opened anew by name, as `/dev/stdout` or below `/proc/self/fd`; so what the user
+//! names is opened with [`open`], which takes the guards away meanwhile.
 
-use std::os::fd::{AsFd, IntoRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags};
 
 /// Fills standard descriptors that are closed. Call it before anything is opened.
 pub fn guard() {
@@ -26,6 +28,38 @@ pub fn guard() {
             let _ = fd.into_raw_fd();
         }
     }
+}
+
+/// Opens a file by a name that the user gave, close-on-exec and never as a standard descriptor; through signals, while a
+/// FIFO waits for its other side.
+pub fn open(name: impl AsRef<Path>, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+    let guards = guards();
+    for number in &guards {
+        let _ = nix::unistd::close(*number);
+    }
+    let opened = loop {
+        match rustix::fs::open(name.as_ref(), flags | OFlags::CLOEXEC, mode) {
+            Err(Errno::INTR) => {}
+            result => break result,
+        }
+    };
+    if guards.is_empty() {
+        return opened;
+    }
+    // It may have landed in a hole.
+    let opened = opened.and_then(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 3));
+    guard();
+    opened
+}
+
+/// The numbers of the standard descriptors that are filled by [`guard`].
+fn guards() -> Vec<i32> {
+    let (stdin, stdout, stderr) = (rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr());
+    let is_guard = |fd: &BorrowedFd<'_>| {
+        // A descriptor that was inherited is not close-on-exec, or it would not be here.
+        was_closed(fd) && rustix::io::fcntl_getfd(fd).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC))
+    };
+    [stdin, stdout, stderr].into_iter().filter(is_guard).map(|fd| fd.as_raw_fd()).collect()
 }
 
 /// Closes standard output and tells what close(2) had to say: file systems over a network report a full disk only here.

@@ -2,10 +2,12 @@
 //!
 //! EINTR is retried and EAGAIN waits in poll(2), here and nowhere else.
 
+use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use rustix::pipe::SpliceFlags;
 
 use super::pipe::{self, Pipe};
@@ -64,6 +66,18 @@ pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
     }
 }
 
+/// Receives a packet from a socket, waiting for it. EMSGSIZE where it is longer than the buffer: its rest is lost then.
+pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        match rustix::net::recv(&fd, &mut *buffer, RecvFlags::TRUNC) {
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => poll::wait_for(&fd, PollFlags::IN)?,
+            Ok((_, length)) if length > buffer.len() => return Err(Errno::MSGSIZE),
+            result => return result.map(|(count, _)| count),
+        }
+    }
+}
+
 /// Writes all of `bytes`, waiting as long as that takes.
 pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
@@ -79,16 +93,37 @@ pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Moves everything from a pipe to a descriptor, by splice(2) until that is refused.
-///
-/// The way leads through a second pipe. splice(2) to a file, a terminal or a socket holds its pipe's lock until the write
-/// is done, and whoever fills that pipe meanwhile hangs, spinning or beyond the reach of signals.
+/// Writes all of several slices, waiting as long as that takes; in one call where they fit.
+pub fn write_all_vectored(fd: impl AsFd, mut slices: &mut [IoSlice<'_>]) -> Result<(), Errno> {
+    // Empty ones at the head are passed over.
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match rustix::io::writev(&fd, slices) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => poll::wait_for(&fd, PollFlags::OUT)?,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Which side of a transfer failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// What is read.
+    Input(Errno),
+    /// What is written.
+    Output(Errno),
+}
+
+/// Moves bytes from a descriptor to a descriptor, by splice(2) until that is refused.
 #[derive(Debug)]
 pub struct Drain<'a> {
-    pipe: BorrowedFd<'a>,
+    from: BorrowedFd<'a>,
     to: BorrowedFd<'a>,
-    /// None where it could not be made; the buffer serves then.
-    stage: Option<Pipe>,
+    way: Way,
     /// The bytes in the stage.
     staged: usize,
     widened: bool,
@@ -96,14 +131,41 @@ pub struct Drain<'a> {
     buffer: Vec<u8>,
 }
 
+/// How a [`Drain`] moves.
+#[derive(Debug)]
+enum Way {
+    /// Straight into a pipe.
+    Direct,
+    /// Straight from a pipe of our own, which holds what is asked for.
+    Own,
+    /// From a pipe through a second one. splice(2) to a file, a terminal or a socket holds its pipe's lock until the
+    /// write is done, and whoever fills that pipe meanwhile hangs, spinning or beyond the reach of signals.
+    Staged(Pipe),
+    /// By read(2) and write(2).
+    Copied,
+}
+
 impl<'a> Drain<'a> {
-    /// A drain from `pipe`, which has to be a pipe's reading end, to `to`.
+    /// A drain from `from` to `to`.
     #[must_use]
-    pub fn new(pipe: BorrowedFd<'a>, to: BorrowedFd<'a>) -> Self {
-        Self { pipe, to, stage: Pipe::new().ok(), staged: 0, widened: false, buffer: Vec::new() }
+    pub fn new(from: BorrowedFd<'a>, to: BorrowedFd<'a>) -> Self {
+        let way = if pipe::is_pipe(to) {
+            Way::Direct
+        } else if pipe::is_pipe(from) {
+            Pipe::new().map_or(Way::Copied, Way::Staged)
+        } else {
+            Way::Copied
+        };
+        Self { from, to, way, staged: 0, widened: false, buffer: Vec::new() }
     }
 
-    /// Whether bytes have left the pipe that are not yet at the output.
+    /// A drain to `to` from a pipe that nobody else uses, and of which never more is asked than it holds.
+    #[must_use]
+    pub fn of_own(pipe: BorrowedFd<'a>, to: BorrowedFd<'a>) -> Self {
+        Self { from: pipe, to, way: Way::Own, staged: 0, widened: false, buffer: Vec::new() }
+    }
+
+    /// Whether bytes have left the input that are not yet at the output.
     #[must_use]
     pub fn holds_some(&self) -> bool {
         self.staged > 0
@@ -111,17 +173,48 @@ impl<'a> Drain<'a> {
 
     /// Moves up to `length` bytes, waiting for the first; returns how many, 0 at the end of the input.
     ///
-    /// An error is the output's (a pipe that is read has none). What was read of the pipe before it is lost to this
-    /// output, as it is in a failed write(2).
-    pub fn step(&mut self, length: usize) -> Result<usize, Errno> {
-        let Some(stage) = &self.stage else { return self.copy(self.pipe, length) };
+    /// What was read before the output failed is lost to it, as it is in a failed write(2).
+    pub fn step(&mut self, length: usize) -> Result<usize, Failure> {
+        loop {
+            match &self.way {
+                Way::Direct => match splice(self.from, self.to, length, true) {
+                    Spliced::Moved(count) => return Ok(count),
+                    Spliced::Refused => self.way = Way::Copied,
+                    // One of them doesn't wait by itself.
+                    Spliced::WouldBlock => {
+                        poll::wait_for(self.from, PollFlags::IN).map_err(Failure::Input)?;
+                        poll::wait_for(self.to, PollFlags::OUT).map_err(Failure::Output)?;
+                    }
+                    Spliced::Failed(Errno::PIPE) => return Err(Failure::Output(Errno::PIPE)),
+                    Spliced::Failed(errno) => return Err(Failure::Input(errno)),
+                },
+                Way::Own => match splice(self.from, self.to, length, true) {
+                    // A device that takes nothing and says no error; write(2) has an answer to that.
+                    Spliced::Moved(0) | Spliced::Refused => self.way = Way::Copied,
+                    Spliced::Moved(count) => return Ok(count),
+                    Spliced::WouldBlock => poll::wait_for(self.to, PollFlags::OUT).map_err(Failure::Output)?,
+                    Spliced::Failed(errno) => return Err(Failure::Output(errno)),
+                },
+                Way::Staged(_) => {
+                    if let Some(count) = self.step_staged(length)? {
+                        return Ok(count);
+                    }
+                }
+                Way::Copied => return self.copy(self.from, length),
+            }
+        }
+    }
+
+    /// A step through the stage; None where nothing was moved and the way is another from now on.
+    fn step_staged(&mut self, length: usize) -> Result<Option<usize>, Failure> {
+        let Way::Staged(stage) = &self.way else { return Ok(None) };
         if self.staged == 0 {
-            match splice(self.pipe, &stage.writer, length, true) {
-                Spliced::Moved(0) => return Ok(0),
+            match splice(self.from, &stage.writer, length, true) {
+                Spliced::Moved(0) => return Ok(Some(0)),
                 Spliced::Moved(count) => self.staged = count,
                 Spliced::WouldBlock | Spliced::Refused | Spliced::Failed(_) => {
-                    self.stage = None;
-                    return self.copy(self.pipe, length);
+                    self.way = Way::Copied;
+                    return Ok(None);
                 }
             }
             if self.staged >= BUFFER / 2 && !self.widened {
@@ -136,28 +229,28 @@ impl<'a> Drain<'a> {
                 Spliced::Moved(0) | Spliced::Refused => break,
                 Spliced::Moved(count) => {
                     self.staged -= count;
-                    return Ok(count);
+                    return Ok(Some(count));
                 }
                 // The stage is ours and waits; it is the output that doesn't.
-                Spliced::WouldBlock => poll::wait_for(self.to, PollFlags::OUT)?,
-                Spliced::Failed(errno) => return Err(errno),
+                Spliced::WouldBlock => poll::wait_for(self.to, PollFlags::OUT).map_err(Failure::Output)?,
+                Spliced::Failed(errno) => return Err(Failure::Output(errno)),
             }
         }
         // What is in the stage goes first; then there is no further use for it.
-        let Some(stage) = self.stage.take() else { return Ok(0) };
+        let Way::Staged(stage) = std::mem::replace(&mut self.way, Way::Copied) else { return Ok(None) };
         let mut moved = 0;
         while moved < self.staged {
             moved += self.copy(stage.reader.as_fd(), self.staged - moved)?;
         }
         self.staged = 0;
-        Ok(moved)
+        Ok(Some(moved))
     }
 
-    fn copy(&mut self, from: BorrowedFd<'_>, length: usize) -> Result<usize, Errno> {
+    fn copy(&mut self, from: BorrowedFd<'_>, length: usize) -> Result<usize, Failure> {
         self.buffer.resize(BUFFER, 0);
         let length = length.min(BUFFER);
-        let count = read(from, &mut self.buffer[..length])?;
-        write_all(self.to, &self.buffer[..count])?;
+        let count = read(from, &mut self.buffer[..length]).map_err(Failure::Input)?;
+        write_all(self.to, &self.buffer[..count]).map_err(Failure::Output)?;
         Ok(count)
     }
 }

@@ -42,7 +42,7 @@ const AFTER_HELP: &str = "\
 Modes of --output-error:
   warn         report an error of any output and go on with the others
   warn-nopipe  likewise, but drop an output whose reader has left without a word
-  exit         end at the first error of any output
+  exit         end at the first error of any output (see the notes)
   exit-nopipe  likewise, but drop an output whose reader has left without a word
   A mode may be shortened while it is unambiguous. Without these options an error is reported and the others go on, and
   a reader that leaves ends rtee by SIGPIPE.
@@ -62,7 +62,15 @@ Exit status:
 Notes:
   Every FILE has a writer process, fed through a pipe of up to 1 MiB. What has appeared on standard output is in every
   FILE that can be written, even if rtee is killed: the writers ignore the signals that end it, and finish what it has
-  read. So after a kill a FILE may grow for a moment longer. A FILE that stalls holds up the rest once its pipe is full.
+  read. So after a kill a FILE may grow for a moment longer. Only where no processes or descriptors are left for writers,
+  and standard output is a file, the first 8 KiB come to standard output first.
+
+  An output that stalls holds up the rest once its pipe is full. Standard output's pipe is made as large as a FILE's;
+  a terminal or a socket has what room it has.
+
+  Unlike with tee, an error of a FILE after the first 8 KiB, or that its reader has left, is noticed when its writer meets
+  it. By then as much more as the pipes hold may have been read and have gone to the other outputs. And a FILE that is
+  appended to and is the input too may come to an end; tee's never does.
 
   Data is passed on without copying where the kernel allows it. When standard input is a file that somebody changes in
   place at the same time, the outputs may differ in the bytes that changed.
@@ -185,13 +193,15 @@ fn run(arguments: &ArgMatches) -> Result<u8, Error> {
         report::failure(NAME, Subject::Words("write error"), errno);
         relay.outputs.failed = true;
     }
+    match relayed.and(finished) {
+        Err(Stop::Signal(signal)) => return Err(Error::Signal(signal)),
+        // What stopped the run was the last thing to say.
+        Err(Stop::Failure) => return Ok(FAILED),
+        Ok(()) => {}
+    }
     if stdio::was_closed(stdin) {
         report::failure(NAME, Subject::Words("standard input"), Errno::BADF);
         return Ok(FAILED);
     }
-    match (relayed.and(finished), relay.outputs.failed) {
-        (Err(Stop::Signal(signal)), _) => Err(Error::Signal(signal)),
-        (Err(Stop::Failure), _) | (Ok(()), true) => Ok(FAILED),
-        (Ok(()), false) => Ok(0),
-    }
+    Ok(if relay.outputs.failed { FAILED } else { 0 })
 }

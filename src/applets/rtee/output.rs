@@ -3,15 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::NAME;
 use super::policy::{Policy, Verdict};
 use super::writer::{Fault, Finishing, Writer};
-use crate::fdio::device;
 use crate::fdio::signal::{self, Signal};
-use crate::fdio::transfer;
+use crate::fdio::{device, poll, stdio, transfer};
 use crate::report::{self, Subject};
 
 /// Why a run stops before the end of its input.
@@ -30,7 +30,7 @@ pub(super) struct Outputs {
     pub(super) stdout: Stdout,
     pub(super) files: Vec<Output>,
     /// Writers that get nothing more, and finish.
-    retired: Vec<(OsString, Finishing)>,
+    retired: Vec<(Vec<OsString>, Finishing)>,
     /// The writers were started.
     started: bool,
     /// Something was reported.
@@ -39,6 +39,7 @@ pub(super) struct Outputs {
 
 /// What is known of standard output.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
 pub(super) struct Stdout {
     /// It is still served.
     pub(super) open: bool,
@@ -46,15 +47,18 @@ pub(super) struct Stdout {
     pub(super) watched: bool,
     /// The reader has left, and nothing was written since.
     reader_left: bool,
+    /// It is a pipe, a socket or a terminal: it may keep its writer waiting, and poll(2) tells when it is broken.
+    stream: bool,
 }
 
-/// One FILE.
+/// One FILE, or several that lead to the same pipe or terminal, or append to the same file.
 #[derive(Debug)]
 pub(super) struct Output {
-    name: OsString,
+    /// What it is called on the command line, once or several times. It gets each chunk that often, as with tee(1).
+    names: Vec<OsString>,
     pub(super) sink: Sink,
-    /// It is the same file as standard output, or is appended to under another name too: it has no writer of its own
-    /// and gets each chunk right after standard output, so that they take turns as with tee(1).
+    /// It is the same file as standard output: it has no writer of its own and gets each chunk right after standard
+    /// output, so that they take turns as with tee(1).
     pub(super) twin: bool,
 }
 
@@ -82,7 +86,7 @@ impl Outputs {
     pub(super) fn new(policy: Policy) -> Self {
         Self {
             policy,
-            stdout: Stdout { open: true, watched: false, reader_left: false },
+            stdout: Stdout { open: true, watched: false, reader_left: false, stream: false },
             files: Vec::new(),
             retired: Vec::new(),
             started: false,
@@ -93,7 +97,7 @@ impl Outputs {
     /// Opens the FILEs in their order. One that can't be opened is reported, and the others are opened all the same.
     pub(super) fn open<'n>(&mut self, names: impl Iterator<Item = &'n OsString>, append: bool) -> Result<(), Stop> {
         let how = if append { OFlags::APPEND } else { OFlags::TRUNC };
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | how;
+        let flags = OFlags::WRONLY | OFlags::CREATE | how;
         let stdout = rustix::fs::fstat(stdout()).ok();
         let kind = stdout.map(|stat| FileType::from_raw_mode(stat.st_mode));
         self.stdout.watched = match kind {
@@ -101,29 +105,24 @@ impl Outputs {
             Some(FileType::Socket) => self.policy.watch_readers,
             _ => false,
         };
+        self.stdout.stream = match kind {
+            Some(FileType::Fifo | FileType::Socket) => true,
+            Some(FileType::CharacterDevice) => rustix::termios::isatty(self::stdout()),
+            _ => false,
+        };
         for name in names {
-            let opened = loop {
-                // A FIFO waits here for its reader.
-                match rustix::fs::open(name, flags, Mode::from_raw_mode(0o666)) {
-                    Err(Errno::INTR) => {}
-                    result => break result,
-                }
-            };
-            match opened {
+            match stdio::open(name, flags, Mode::from_raw_mode(0o666)) {
                 Ok(file) => {
                     let stat = rustix::fs::fstat(&file).ok();
                     let null = stat.is_some_and(|stat| device::is_null(&stat));
-                    let mut twin = !null && stdout.zip(stat).is_some_and(|(one, other)| is_twin(&one, &other, &file));
-                    for other in self.files.iter_mut().filter(|_| append && !null) {
-                        let Sink::Parent(other_file) = &other.sink else { continue };
-                        if rustix::fs::fstat(other_file)
-                            .is_ok_and(|one| stat.is_some_and(|stat| is_twin(&one, &stat, &file)))
-                        {
-                            (other.twin, twin) = (true, true);
-                        }
+                    let twin = !null && stdout.zip(stat).is_some_and(|(one, other)| is_twin(&one, &other, &file));
+                    if let Some(same) = self.files.iter_mut().find(|other| !twin && other.is_same(stat, &file, append))
+                    {
+                        same.names.push(name.clone());
+                        continue;
                     }
                     let sink = if null { Sink::Null } else { Sink::Parent(file) };
-                    self.files.push(Output { name: name.clone(), sink, twin });
+                    self.files.push(Output { names: vec![name.clone()], sink, twin });
                 }
                 Err(errno) => self.lost(name, Fault::Open(errno))?,
             }
@@ -138,7 +137,7 @@ impl Outputs {
         }
         for output in self.files.iter_mut().filter(|output| !output.twin) {
             output.sink = match std::mem::replace(&mut output.sink, Sink::Lost) {
-                Sink::Parent(file) => match Writer::start(file) {
+                Sink::Parent(file) => match Writer::start(file, output.names.len()) {
                     Ok(writer) => Sink::Writer(writer),
                     Err(file) => file.map_or(Sink::Lost, Sink::Parent),
                 },
@@ -162,15 +161,22 @@ impl Outputs {
 
     /// Whether outputs take turns in one file.
     pub(super) fn take_turns(&self) -> bool {
-        self.files.iter().any(|output| output.twin && matches!(output.sink, Sink::Parent(_)))
+        let shared = |output: &Output| output.twin || output.names.len() > 1;
+        self.files.iter().any(|output| shared(output) && matches!(output.sink, Sink::Parent(_) | Sink::Writer(_)))
+    }
+
+    /// Whether standard output is a stream that works: it takes what is written for certain, though maybe late.
+    pub(super) fn stdout_is_sound_stream(&self) -> bool {
+        let writable = rustix::fs::fcntl_getfl(stdout()).is_ok_and(|flags| flags & OFlags::RWMODE != OFlags::RDONLY);
+        let mut poll = [PollFd::from_borrowed_fd(stdout(), PollFlags::empty())];
+        poll::look(&mut poll);
+        self.stdout.open && self.stdout.stream && writable && poll[0].revents().is_empty()
     }
 
     /// Whether one of the outputs is the regular file `input`.
     pub(super) fn change(&self, input: BorrowedFd<'_>) -> bool {
         let Ok(input) = rustix::fs::fstat(input) else { return false };
-        let same = |output: BorrowedFd<'_>| {
-            rustix::fs::fstat(output).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (input.st_dev, input.st_ino))
-        };
+        let same = |output: BorrowedFd<'_>| rustix::fs::fstat(output).is_ok_and(|stat| device::is_same(&stat, &input));
         FileType::from_raw_mode(input.st_mode) == FileType::RegularFile
             && (same(stdout())
                 || self.files.iter().any(|output| matches!(&output.sink, Sink::Parent(file) if same(file.as_fd()))))
@@ -193,16 +199,16 @@ impl Outputs {
     pub(super) fn write_file(&mut self, index: usize, bytes: &[u8]) -> Result<(), Stop> {
         let output = &mut self.files[index];
         let Sink::Parent(file) = &output.sink else { return Ok(()) };
-        let Err(errno) = transfer::write_all(file.as_fd(), bytes) else { return Ok(()) };
-        output.sink = Sink::Lost;
-        let name = output.name.clone();
-        self.lost(&name, Fault::Write(errno))
+        let result = output.names.iter().try_for_each(|_| transfer::write_all(file.as_fd(), bytes));
+        let Err(errno) = result else { return Ok(()) };
+        self.lost_file(index, Fault::Write(errno))
     }
 
     /// Lets a FILE's writer write the first `held` bytes, and waits until it has.
     pub(super) fn release_writer(&mut self, index: usize, held: usize) -> Result<(), Stop> {
-        let Sink::Writer(writer) = &mut self.files[index].sink else { return Ok(()) };
-        if writer.release(held) { Ok(()) } else { self.lost_writer(index, true) }
+        let output = &mut self.files[index];
+        let Sink::Writer(writer) = &mut output.sink else { return Ok(()) };
+        if writer.release(held * output.names.len()) { Ok(()) } else { self.lost_writer(index, true) }
     }
 
     /// Standard output can't be written.
@@ -221,19 +227,25 @@ impl Outputs {
                 output.sink = Sink::ReaderLeft;
                 Ok(())
             }
-            Err(fault) => {
-                let name = output.name.clone();
-                self.lost(&name, fault)
-            }
+            Err(fault) => self.lost_file(index, fault),
             Ok(()) => Ok(()),
         }
     }
 
     /// A FILE that the parent writes has lost its reader, and that is watched.
     pub(super) fn lost_watched(&mut self, index: usize) -> Result<(), Stop> {
+        self.lost_file(index, Fault::ReaderLeft)
+    }
+
+    /// A FILE is given up.
+    fn lost_file(&mut self, index: usize, fault: Fault) -> Result<(), Stop> {
         self.files[index].sink = Sink::Lost;
-        let name = self.files[index].name.clone();
-        self.lost(&name, Fault::ReaderLeft)
+        let names = std::mem::take(&mut self.files[index].names);
+        self.lost_all(&names, fault)
+    }
+
+    fn lost_all(&mut self, names: &[OsString], fault: Fault) -> Result<(), Stop> {
+        names.iter().try_for_each(|name| self.lost(name, fault))
     }
 
     /// Standard output's reader has left, as poll(2) tells.
@@ -254,12 +266,10 @@ impl Outputs {
             self.lost_stdout(Errno::PIPE)?;
         }
         while let Some(index) = self.files.iter().position(|output| matches!(output.sink, Sink::ReaderLeft)) {
-            self.files[index].sink = Sink::Lost;
-            let name = self.files[index].name.clone();
-            if let Err(stop) = self.lost(&name, Fault::ReaderLeft) {
+            if let Err(stop) = self.lost_file(index, Fault::ReaderLeft) {
                 for output in self.files.drain(index..) {
                     if let Sink::Writer(writer) = output.sink {
-                        self.retired.push((output.name, writer.end_input()));
+                        self.retired.push((output.names, writer.end_input()));
                     }
                 }
                 return Ok(Some(stop));
@@ -305,16 +315,16 @@ impl Outputs {
         let mut finishing = std::mem::take(&mut self.retired);
         for output in self.files.drain(..) {
             if let Sink::Writer(writer) = output.sink {
-                finishing.push((output.name, writer.end_input()));
+                finishing.push((output.names, writer.end_input()));
             }
         }
         let mut result = Ok(());
-        for (name, writer) in finishing {
+        for (names, writer) in finishing {
             let ended = match writer.wait() {
                 // There was nothing more to write to it.
                 Ok(()) | Err(Fault::ReaderLeft) => Ok(()),
                 Err(_) if stopped || result.is_err() => Ok(()),
-                Err(fault) => self.lost(&name, fault),
+                Err(fault) => self.lost_all(&names, fault),
             };
             result = result.and(ended);
         }
@@ -322,9 +332,20 @@ impl Outputs {
     }
 }
 
-/// Whether what is written to `file` lands between the bytes of standard output.
-fn is_twin(stdout: &Stat, stat: &Stat, file: &OwnedFd) -> bool {
-    (stat.st_dev, stat.st_ino) == (stdout.st_dev, stdout.st_ino)
+impl Output {
+    /// Whether `file` is the same, so that its chunks have to come between this one's.
+    fn is_same(&self, stat: Option<Stat>, file: &OwnedFd, append: bool) -> bool {
+        let Sink::Parent(this) = &self.sink else { return false };
+        let Some(stat) = stat else { return false };
+        // Without O_APPEND each name has an offset of its own in a regular file, and the bytes are the same.
+        let each_apart = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && !append;
+        !self.twin && !each_apart && rustix::fs::fstat(this).is_ok_and(|this| is_twin(&this, &stat, file))
+    }
+}
+
+/// Whether what is written to `file` lands between the bytes of `other`.
+fn is_twin(other: &Stat, stat: &Stat, file: &OwnedFd) -> bool {
+    device::is_same(stat, other)
         && match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile | FileType::Fifo => true,
             FileType::CharacterDevice => rustix::termios::isatty(file),

@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::report::{self, Subject};
 
 /// The first chunk goes through in tee(1)'s order, one output at a time, and is no larger than this, in bytes.
-const FIRST: usize = 8192;
+pub(super) const FIRST: usize = 8192;
 
 /// A chunk of this size, in bytes, shows that much data flows.
 const BULK: usize = 32 * 1024;
@@ -53,6 +53,8 @@ pub(super) struct Relay<'a> {
     widened: bool,
     /// The input comes a line at a time.
     lines: bool,
+    /// The input was a terminal, and is gone.
+    hung_up: bool,
     /// The lines since the outputs' backlogs were looked at.
     unlooked: u32,
 }
@@ -70,6 +72,7 @@ impl<'a> Relay<'a> {
             tee_refused: false,
             widened: false,
             lines: true,
+            hung_up: false,
             unlooked: 0,
         }
     }
@@ -102,7 +105,10 @@ impl<'a> Relay<'a> {
                     self.source.give_up_pipe();
                 }
                 match self.source.fill(if first { FIRST } else { self.chunk() }) {
-                    Ok(Filled::End) => return Ok(()),
+                    Ok(Filled::End) => {
+                        self.end();
+                        return Ok(());
+                    }
                     Ok(Filled::Some) => {}
                     Ok(Filled::Nothing) => {
                         self.outputs.start_writers();
@@ -144,13 +150,38 @@ impl<'a> Relay<'a> {
     /// Lets the writers finish.
     pub(super) fn finish(&mut self, stopped: bool) -> Result<(), Stop> {
         self.progress.finish();
+        if stopped {
+            self.level();
+        }
         self.source.give_back();
         self.outputs.finish(stopped)
+    }
+
+    /// Gives every writer what some of them have already, so that a run that is stopped leaves the FILEs alike.
+    fn level(&mut self) {
+        let mut left = self.outputs.writers().map(|(_, writer)| writer.branch.lead()).max().unwrap_or(0);
+        self.buffer.resize(transfer::BUFFER, 0);
+        while left > 0 {
+            let length = left.min(self.buffer.len());
+            let Ok(count @ 1..) = self.source.read(&mut self.buffer[..length]) else { return };
+            for (_, writer) in self.outputs.writers() {
+                // Whether it has ended is found out when it is waited for.
+                let _ = writer.feed(&self.buffer[..count]);
+            }
+            left -= count;
+        }
     }
 
     fn count(&mut self, count: usize) {
         self.count += count as u64;
         self.progress.add(count);
+    }
+
+    /// The input has ended.
+    fn end(&mut self) {
+        if self.hung_up {
+            self.read_error(Errno::IO);
+        }
     }
 
     fn read_error(&mut self, errno: Errno) {
@@ -160,7 +191,8 @@ impl<'a> Relay<'a> {
 
     /// Waits for what the loop needs next; false at the end of the input. Outputs that end meanwhile are noticed.
     fn wait(&mut self, awaited: Awaited) -> Result<bool, Stop> {
-        let unwatched_terminal = self.source.is_terminal() && !self.outputs.policy.watch_readers;
+        let unwatched_terminal = self.source.is_terminal()
+            && (!self.outputs.policy.watch_readers || poll::never_waits_on_terminal(self.source.input()));
         if awaited == Awaited::Input && (self.source.is_ready() || unwatched_terminal) {
             return Ok(true);
         }
@@ -216,8 +248,11 @@ impl<'a> Relay<'a> {
                     self.outputs.stdout_reader_left()?;
                 }
             }
-            // Data, an end or an error: a read tells which.
-            done |= awaited == Awaited::Input && events.first().is_some_and(|events| !events.is_empty());
+            // Data, an end or an error: a read tells which. Only of a terminal that hangs up it tells nobody but those
+            // who are reading at that moment.
+            let events = events.first().copied().filter(|_| awaited == Awaited::Input).unwrap_or(PollFlags::empty());
+            self.hung_up |= self.source.is_terminal() && events.contains(PollFlags::HUP);
+            done |= !events.is_empty();
             if done {
                 return Ok(true);
             }
@@ -229,6 +264,10 @@ impl<'a> Relay<'a> {
     /// come after the one that failed.
     fn first_chunk(&mut self) -> Result<Option<Awaited>, Stop> {
         self.outputs.start_writers();
+        // A pipe that is small, or that somebody else has filled, could stall at once.
+        if self.stdout_is_pipe && !pipe::is_fresh(stdout()) {
+            pipe::widen(stdout());
+        }
         let result = self.duplicate(FIRST).and_then(|_| {
             let length = match self.least_lead() {
                 // A writer's pipe has to be written to, and must take it all while the writer holds back.
@@ -260,9 +299,15 @@ impl<'a> Relay<'a> {
             return Ok(Some(if self.widen() { Awaited::Input } else { awaited }));
         }
         let least = self.least_lead().min(pipe::LARGE);
-        let in_kernel = least > 0 && self.outputs.stdout.open && !self.stdout_copies && !self.outputs.parent_writes();
+        let in_kernel = least > 0 && self.outputs.stdout.open && !self.stdout_copies;
+        let in_kernel = in_kernel && !self.outputs.parent_writes() && !self.outputs.take_turns();
         let Some(source) = self.source.pipe().filter(|_| in_kernel) else {
-            return self.copy(if least == 0 { transfer::BUFFER } else { least }.min(self.chunk()), false);
+            // A write waits until all of it has gone; so the pipes are as large as they may be before.
+            self.widen();
+            return match self.lacks_room() {
+                Some(awaited) => Ok(Some(awaited)),
+                None => self.copy(if least == 0 { transfer::BUFFER } else { least }.min(self.chunk()), false),
+            };
         };
         match transfer::splice(source, stdout(), least, false) {
             // A device that takes nothing and says no error; write(2) has an answer to that.
@@ -286,8 +331,11 @@ impl<'a> Relay<'a> {
     /// A chunk of less than a page, by read(2) and write(2) alone.
     fn line(&mut self) -> Result<Option<Awaited>, Stop> {
         let mut page = [0; pipe::PAGE];
-        match transfer::read(self.source.input(), &mut page) {
-            Ok(0) => return Ok(None),
+        match self.source.read(&mut page) {
+            Ok(0) => {
+                self.end();
+                return Ok(None);
+            }
             Ok(count) => {
                 self.lines = count < page.len();
                 let ending = self.outputs.tell_of_readers_that_left()?;
@@ -321,7 +369,7 @@ impl<'a> Relay<'a> {
         });
         pipes
             .chain(self.stdout_is_pipe.then(stdout))
-            .any(|pipe| rustix::io::ioctl_fionread(pipe).is_ok_and(|count| count >= pipe::PAGE as u64))
+            .any(|pipe| pipe::unread(pipe).is_ok_and(|count| count >= pipe::PAGE as u64))
     }
 
     /// Which of the writers' pipes, or standard output's, has no room for a page.
@@ -348,7 +396,8 @@ impl<'a> Relay<'a> {
         let Some(source) = self.source.pipe().filter(|_| !self.tee_refused) else { return Ok(None) };
         let mut awaited = None;
         let mut gone = Vec::new();
-        for (index, writer) in self.outputs.writers() {
+        // Where FILEs take turns, whole chunks have to come one after the other: those are written.
+        for (index, writer) in self.outputs.writers().filter(|(_, writer)| writer.times == 1) {
             match writer.branch.duplicate(source, length) {
                 Duplicated::Ahead(_) => {}
                 Duplicated::WouldBlock => awaited = Some(Awaited::Room(index)),
@@ -363,9 +412,10 @@ impl<'a> Relay<'a> {
         Ok(awaited)
     }
 
-    /// How many bytes at the head of the source every writer has.
+    /// How many bytes at the head of the source every writer has that is duplicated to.
     fn least_lead(&mut self) -> usize {
-        self.outputs.writers().map(|(_, writer)| writer.branch.lead()).min().unwrap_or(usize::MAX)
+        let writers = self.outputs.writers().filter(|(_, writer)| writer.times == 1);
+        writers.map(|(_, writer)| writer.branch.lead()).min().unwrap_or(usize::MAX)
     }
 
     /// Reads up to `length` bytes and writes them to everyone who lacks them.
@@ -374,7 +424,10 @@ impl<'a> Relay<'a> {
         buffer.resize(transfer::BUFFER, 0);
         let length = length.min(buffer.len());
         let result = match self.source.read(&mut buffer[..length]) {
-            Ok(0) => Ok(None),
+            Ok(0) => {
+                self.end();
+                Ok(None)
+            }
             Ok(count) => self.write(&buffer[..count], first).map(|()| Some(Awaited::Input)),
             Err(errno) => {
                 self.read_error(errno);
@@ -389,36 +442,61 @@ impl<'a> Relay<'a> {
         self.count(bytes.len());
         let mut gone = Vec::new();
         for (index, writer) in self.outputs.writers() {
-            let lacking = writer.branch.consumed(bytes.len());
-            if transfer::write_all(writer.branch.pipe(), &bytes[bytes.len() - lacking..]).is_err() {
+            if !writer.feed(bytes) {
                 gone.push(index);
             }
         }
         for index in gone {
             self.outputs.lost_writer(index, true)?;
         }
-        let twin = |outputs: &Outputs, index: usize| outputs.files[index].twin;
-        let count = self.outputs.files.len();
         if first {
-            self.outputs.write_stdout(bytes)?;
-            for index in 0..count {
-                self.outputs.write_file(index, bytes)?;
-                self.outputs.release_writer(index, bytes.len())?;
-            }
-            return Ok(());
+            return self.deliver_first(bytes);
         }
-        for index in 0..count {
-            if !twin(&self.outputs, index) {
-                self.outputs.write_file(index, bytes)?;
-            }
-        }
+        self.write_files(bytes, false)?;
         self.outputs.write_stdout(bytes)?;
-        for index in 0..count {
-            if twin(&self.outputs, index) {
+        self.write_files(bytes, true)
+    }
+
+    /// Writes to the FILEs that the parent writes: the twins of standard output, or the others.
+    fn write_files(&mut self, bytes: &[u8], twins: bool) -> Result<(), Stop> {
+        for index in 0..self.outputs.files.len() {
+            if self.outputs.files[index].twin == twins {
                 self.outputs.write_file(index, bytes)?;
             }
         }
         Ok(())
+    }
+
+    /// Delivers the first chunk, one output after the other: standard output and then the FILEs.
+    ///
+    /// A stream as standard output may keep its writer waiting, but not fail unless poll(2) tells. There the FILEs come
+    /// first, which makes no difference to what each gets, and they neither wait nor lack what has appeared.
+    fn deliver_first(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        let count = self.outputs.files.len();
+        if !self.outputs.stdout_is_sound_stream() {
+            self.outputs.write_stdout(bytes)?;
+            return (0..count).try_for_each(|index| self.deliver_first_to(index, bytes));
+        }
+        let mut reached = 0;
+        let mut result = Ok(());
+        while reached < count && result.is_ok() {
+            if !self.outputs.files[reached].twin {
+                result = self.deliver_first_to(reached, bytes);
+            }
+            reached += 1;
+        }
+        self.outputs.write_stdout(bytes)?;
+        for index in 0..reached {
+            if self.outputs.files[index].twin {
+                self.outputs.write_file(index, bytes)?;
+            }
+        }
+        result
+    }
+
+    fn deliver_first_to(&mut self, index: usize, bytes: &[u8]) -> Result<(), Stop> {
+        self.outputs.write_file(index, bytes)?;
+        self.outputs.release_writer(index, bytes.len())
     }
 
     /// Adapts to how much data flows, after `count` bytes went through.

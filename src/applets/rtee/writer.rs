@@ -12,11 +12,12 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use super::relay::FIRST;
 use crate::fdio::duplicate::Branch;
 use crate::fdio::fork::{self, Child, Ended};
 use crate::fdio::pipe::{self, Pipe};
 use crate::fdio::poll;
-use crate::fdio::transfer::{self, Drain};
+use crate::fdio::transfer::{self, Drain, Failure};
 
 /// The parent's handle on a writer.
 #[derive(Debug)]
@@ -28,10 +29,16 @@ pub(super) struct Writer {
     gate: Option<OwnedFd>,
     /// FILE had no room at the start (a FIFO that is full), so waiting for the writer could hold up the other outputs.
     stalled: bool,
+    /// How often each chunk goes into FILE.
+    pub(super) times: usize,
 }
 
 /// How long the first bytes wait for one writer before they go to the next output all the same.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long a writer rests after a line. The first of several reaches FILE at once; those that follow closely come together,
+/// and neither the parent nor who reads standard output shares the processors with a writer that is woken for each.
+const REST: Duration = Duration::from_micros(100);
 
 /// The exit status of a writer that ends with [`Fault::ReaderLeft`]; no error number is that large.
 const READER_LEFT: u8 = 254;
@@ -54,16 +61,24 @@ pub(super) enum Fault {
 }
 
 impl Writer {
-    /// Starts a writer and hands it `file`; where that can't be done, gives it back.
-    pub(super) fn start(file: OwnedFd) -> Result<Self, Option<OwnedFd>> {
+    /// Starts a writer and hands it `file`, which is to get each chunk so many `times`; where that can't be done, gives
+    /// it back.
+    pub(super) fn start(file: OwnedFd, times: usize) -> Result<Self, Option<OwnedFd>> {
         let mut file = Some(file);
-        Self::try_start(&mut file).map_err(|_| file)
+        Self::try_start(&mut file, times).map_err(|_| file)
     }
 
-    fn try_start(file: &mut Option<OwnedFd>) -> Result<Self, Errno> {
+    fn try_start(file: &mut Option<OwnedFd>, times: usize) -> Result<Self, Errno> {
         let Some(fd) = file.as_ref() else { return Err(Errno::BADF) };
         let stalled = !poll::is_writable(fd);
         let Pipe { reader, writer } = Pipe::new()?;
+        if times > 1 {
+            // All of the first chunks have to fit while the gate is closed.
+            pipe::widen(&writer);
+            if pipe::size(&writer)? < (times * FIRST) as u64 {
+                return Err(Errno::NOBUFS);
+            }
+        }
         let (gate, gate_in_child) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let keep = [fd.as_raw_fd(), reader.as_raw_fd(), gate_in_child.as_raw_fd()];
@@ -77,7 +92,14 @@ impl Writer {
             }
         })?;
         *file = None;
-        Ok(Self { child, branch: Branch::new(writer), gate: Some(gate), stalled })
+        Ok(Self { child, branch: Branch::new(writer), gate: Some(gate), stalled, times })
+    }
+
+    /// Writes to it what it lacks of `bytes`, which were just taken from the head of the source. False when it has ended.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> bool {
+        let lacking = self.branch.consumed(bytes.len());
+        let lacking = &bytes[bytes.len() - lacking..];
+        (0..self.times).all(|_| transfer::write_all(self.branch.pipe(), lacking).is_ok())
     }
 
     /// Opens the gate and waits until the first `held` bytes were written. False when the writer ended instead.
@@ -93,7 +115,7 @@ impl Writer {
 
     /// Whether a writer that has ended left something in its pipe.
     pub(super) fn has_unread(&self) -> bool {
-        rustix::io::ioctl_fionread(self.branch.pipe()).is_ok_and(|count| count > 0)
+        pipe::unread(self.branch.pipe()).is_ok_and(|count| count > 0)
     }
 
     /// Ends the writer's input; it finishes what is in its pipe.
@@ -122,6 +144,13 @@ impl Finishing {
             Ok(Ended::Killed(signal)) => Err(Fault::Killed(signal)),
             Err(errno) => Err(Fault::Write(errno)),
         }
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        let (Failure::Input(errno) | Failure::Output(errno)) = failure;
+        Self::Write(errno)
     }
 }
 
@@ -156,9 +185,13 @@ fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>) -> Res
         if has_reader && !drain.holds_some() {
             wait_for_input(pipe, file.as_fd())?;
         }
-        if drain.step(pipe::LARGE)? == 0 {
-            drop(drain);
-            return Ok(fork::close(file)?);
+        match drain.step(pipe::LARGE)? {
+            0 => {
+                drop(drain);
+                return Ok(fork::close(file)?);
+            }
+            count if count < pipe::PAGE && !drain.holds_some() => poll::rest(pipe, REST),
+            _ => {}
         }
     }
 }

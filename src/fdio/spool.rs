@@ -1,0 +1,62 @@
+//! Bytes that have to wait and are too many for memory: a file without a name, which is gone with the process.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::io::Errno;
+
+use super::transfer;
+
+/// A file that is appended to, and then read from its beginning.
+#[derive(Debug)]
+pub struct Spool {
+    file: OwnedFd,
+    length: u64,
+}
+
+/// Where spools are made: TMPDIR, or else /tmp.
+#[must_use]
+pub fn directory() -> OsString {
+    std::env::var_os("TMPDIR").filter(|directory| !directory.is_empty()).unwrap_or_else(|| "/tmp".into())
+}
+
+impl Spool {
+    /// Makes an empty one in [`directory`].
+    pub fn new() -> Result<Self, Errno> {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let directory = PathBuf::from(directory());
+        let file = match rustix::fs::open(&directory, flags | OFlags::TMPFILE, mode) {
+            // File systems that have no such files: one with a name, for a moment.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                let path = directory.join(format!(".teebox-{}", std::process::id()));
+                let file = rustix::fs::open(&path, flags | OFlags::CREATE | OFlags::EXCL, mode)?;
+                rustix::fs::unlink(&path)?;
+                file
+            }
+            result => result?,
+        };
+        Ok(Self { file, length: 0 })
+    }
+
+    /// The bytes in it.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Appends.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        transfer::write_all(&self.file, bytes)?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// The file at its beginning, to be read up to [`Self::length`].
+    pub fn rewind(&mut self) -> Result<BorrowedFd<'_>, Errno> {
+        rustix::fs::seek(&self.file, SeekFrom::Start(0))?;
+        Ok(self.file.as_fd())
+    }
+}
