@@ -2,10 +2,10 @@
 //!
 //! `cargo bench --bench versus` runs every row; `-- --only WORD` those whose name contains WORD; `-- --rounds N` more of
 //! them; `-- --list` names them. Within a round every tool does the same work in turn, and what is printed is the median
-//! over the rounds of rtee's time divided by the peer's time in the same round, with the middle half of the ratios as
-//! spread. The machine's other load cancels out as far as it lasts longer than a round.
+//! over the rounds of our time divided by the peer's time in the same round, with the middle half of the ratios as spread.
+//! The machine's other load cancels out as far as it lasts longer than a round.
 //!
-//! Peers: GNU tee and busybox from the PATH, uutils tee from target/peers (benches/peers brings it).
+//! Peers come from the PATH, from target/peers (benches/peers brings them), and from this program itself.
 #![allow(
     missing_docs,
     clippy::print_stdout,
@@ -16,15 +16,18 @@
 )]
 
 mod pipeline;
+mod rframe;
 mod role;
+mod rpipesz;
 mod rtee;
 mod stats;
+mod tokio_codec;
 mod tool;
 
 use std::time::Instant;
 
-/// Runs a comparison among tools, so many rounds.
-type Run = Box<dyn Fn(&[tool::Tool], usize) -> Vec<stats::Line>>;
+/// Runs a comparison, so many rounds.
+type Run = Box<dyn Fn(usize) -> Vec<stats::Line>>;
 
 /// A comparison: its name, and what runs it.
 struct Row {
@@ -44,18 +47,18 @@ fn main() {
     };
     let only = value("--only").unwrap_or_default();
     let rounds: usize = value("--rounds").map_or(7, |text| text.parse().expect("--rounds takes a number"));
-    let rows: Vec<Row> = rtee::rows().into_iter().filter(|row| row.name.contains(&only)).collect();
+    let rows = rframe::rows().into_iter().chain(rpipesz::rows()).chain(rtee::rows());
+    let rows: Vec<Row> = rows.filter(|row| row.name.contains(&only)).collect();
     if arguments.iter().any(|argument| argument == "--list") {
         for row in rows {
             println!("{}", row.name);
         }
         return;
     }
-    let tools = tool::find();
     let began = Instant::now();
     println!("{}", stats::header());
     for row in rows {
-        for line in (row.run)(&tools, rounds) {
+        for line in (row.run)(rounds) {
             println!("{}", line.show(&row.name));
         }
     }

@@ -41,7 +41,8 @@ pub(crate) struct Pipeline {
     pub(crate) bytes: usize,
 }
 
-fn role(arguments: &[&str]) -> Command {
+/// This program in another role.
+pub(crate) fn role(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg("role").args(arguments);
     command
@@ -55,6 +56,19 @@ pub(crate) fn children_cpu() -> f64 {
             .as_secs_f64()
     };
     seconds(usage.user_time()) + seconds(usage.system_time())
+}
+
+/// Runs producer | middle | a reader of 256 KiB at a time.
+pub(crate) fn through(mut producer: Command, mut middle: Command) -> Cost {
+    let cpu = children_cpu();
+    let began = Instant::now();
+    let mut producer = producer.stdout(Stdio::piped()).spawn().unwrap();
+    let mut middle = middle.stdin(producer.stdout.take().unwrap()).stdout(Stdio::piped()).spawn().unwrap();
+    let consumer = role(&["consume", "read"]).stdin(middle.stdout.take().unwrap()).spawn().unwrap();
+    for mut child in [producer, middle, consumer] {
+        assert!(child.wait().unwrap().success(), "a part of the pipeline failed");
+    }
+    Cost { wall: began.elapsed().as_secs_f64(), cpu: children_cpu() - cpu }
 }
 
 impl Pipeline {

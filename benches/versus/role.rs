@@ -5,12 +5,22 @@ use std::io::IoSlice;
 
 use rustix::pipe::{IoSliceRaw, SpliceFlags};
 
-/// `produce write BYTES`, `produce vmsplice BYTES`, `consume read`, `consume splice`.
+/// `produce write BYTES`, `produce vmsplice BYTES`, `produce lines LENGTH BYTES`, `produce frames LENGTH BYTES`,
+/// `consume read`, `consume splice`, and `tokio …`, a peer of rframe.
 pub(crate) fn play(arguments: &[String]) {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["produce", "write", bytes] => write(bytes.parse().unwrap()),
         ["produce", "vmsplice", bytes] => vmsplice(bytes.parse().unwrap()),
+        ["produce", "lines", length, bytes] => {
+            repeat(&[&vec![b'x'; length.parse().unwrap()][..], b"\n"].concat(), bytes.parse().unwrap());
+        }
+        ["produce", "frames", length, bytes] => {
+            let payload = vec![b'x'; length.parse().unwrap()];
+            let header = u32::try_from(payload.len()).unwrap().to_be_bytes();
+            repeat(&[&header[..], &payload].concat(), bytes.parse().unwrap());
+        }
+        ["tokio", work] => crate::tokio_codec::run(work),
         ["consume", "read"] => read(),
         ["consume", "splice"] => splice(),
         other => panic!("no such role: {other:?}"),
@@ -22,6 +32,19 @@ fn write(mut bytes: usize) {
     // Not by std's Stdout, which looks for newlines in what it is given.
     while bytes > 0 {
         bytes -= rustix::io::write(rustix::stdio::stdout(), &block[..bytes.min(block.len())]).unwrap();
+    }
+}
+
+/// Writes `record` over and over, whole, in blocks of about 64 KiB or of one record, until it is at least `bytes` bytes.
+fn repeat(record: &[u8], bytes: usize) {
+    let block = record.repeat((64 * 1024 / record.len()).max(1));
+    let mut left = bytes;
+    while left > 0 {
+        let mut rest = &block[..];
+        while !rest.is_empty() {
+            rest = &rest[rustix::io::write(rustix::stdio::stdout(), rest).unwrap()..];
+        }
+        left = left.saturating_sub(block.len());
     }
 }
 

@@ -3,12 +3,27 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::Row;
 use crate::pipeline::{Consumer, Input, Pipeline, children_cpu};
-use crate::stats::{Cost, Line, Ratio, median};
-use crate::tool::Tool;
+use crate::stats::{Cost, compare, median};
+use crate::tool::{self, Tool};
+
+/// rtee and the other tees.
+fn tees() -> &'static [Tool] {
+    static TEES: OnceLock<Vec<Tool>> = OnceLock::new();
+    TEES.get_or_init(|| {
+        let uutils = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/tee");
+        tool::present([
+            ("rtee", vec![tool::teebox(), "rtee".into()], ""),
+            ("GNU tee", vec!["tee".into()], "GNU coreutils"),
+            ("busybox tee", vec!["busybox".into(), "tee".into()], "BusyBox"),
+            ("uutils tee", vec![uutils], ""),
+        ])
+    })
+}
 
 /// Where the FILEs of a row are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,39 +75,6 @@ impl Files {
     }
 }
 
-/// Runs `measure` for each tool in turn, `rounds` times, and compares ours (the first) with each of the others.
-fn compare(
-    tools: &[&Tool],
-    rounds: usize,
-    unit: &'static str,
-    scale: f64,
-    goal: impl Fn(&str) -> (Option<f64>, Option<f64>),
-    mut measure: impl FnMut(&Tool) -> Cost,
-) -> Vec<Line> {
-    for &tool in tools {
-        measure(tool);
-    }
-    let mut costs = vec![Vec::new(); tools.len()];
-    for round in 0..rounds {
-        for turn in 0..tools.len() {
-            let index = (round + turn) % tools.len();
-            costs[index].push(measure(tools[index]));
-        }
-    }
-    let wall = |index: usize| costs[index].iter().map(|cost| cost.wall).collect::<Vec<_>>();
-    let cpu = |index: usize| costs[index].iter().map(|cost| cost.cpu).collect::<Vec<_>>();
-    (1..tools.len())
-        .map(|index| Line {
-            peer: tools[index].name,
-            ours: median(&wall(0)) * scale,
-            unit,
-            wall: Ratio::of(&wall(0), &wall(index)),
-            cpu: (cpu(0)[0] > 0.0).then(|| Ratio::of(&cpu(0), &cpu(index))),
-            goal: goal(tools[index].name),
-        })
-        .collect()
-}
-
 fn pipeline_row(input: Input, files: Files, consumer: Consumer, mebibytes: usize) -> Row {
     let input_name = match input {
         Input::Write => "write 64K",
@@ -105,14 +87,14 @@ fn pipeline_row(input: Input, files: Files, consumer: Consumer, mebibytes: usize
         Consumer::Null => "/dev/null",
     };
     let name = format!("rtee: {input_name} -> {} -> {consumer_name}", files.name());
-    let run = move |tools: &[Tool], rounds: usize| {
+    let run = move |rounds: usize| {
         let pipeline = Pipeline { input, consumer, files: files.paths(), bytes: mebibytes << 20 };
         let source = PathBuf::from(format!("/dev/shm/teebox-versus-{}-input", std::process::id()));
         if input == Input::File {
             std::fs::write(&source, vec![b'x'; pipeline.bytes]).unwrap();
         }
         // busybox copies a KiB at a time, so that its rows would take as long as all others together.
-        let tools: Vec<&Tool> = tools.iter().filter(|tool| tool.name != "busybox tee").collect();
+        let tools: Vec<&Tool> = tees().iter().filter(|tool| tool.name != "busybox tee").collect();
         let lines =
             compare(&tools, rounds, "s", 1.0, |peer| files.goal(peer, input), |tool| pipeline.run(tool, &source));
         for file in pipeline.files.iter().filter(|file| !file.starts_with("/dev/null")) {
@@ -126,9 +108,9 @@ fn pipeline_row(input: Input, files: Files, consumer: Consumer, mebibytes: usize
 
 /// `tool /dev/null < /dev/null`, start to end, the mean of many.
 fn start_row() -> Row {
-    let run = |tools: &[Tool], rounds: usize| {
+    let run = |rounds: usize| {
         let goal = |peer: &str| (matches!(peer, "GNU tee" | "busybox tee").then_some(1.0), None);
-        let tools: Vec<&Tool> = tools.iter().collect();
+        let tools: Vec<&Tool> = tees().iter().collect();
         compare(&tools, rounds * 3, "us", 1e6, goal, |tool| {
             let times = 40;
             let cpu = children_cpu();
@@ -146,10 +128,10 @@ fn start_row() -> Row {
 
 /// A line of 100 bytes in and back out, again and again; the median.
 fn latency_row() -> Row {
-    let run = |tools: &[Tool], rounds: usize| {
+    let run = |rounds: usize| {
         let goal = |peer: &str| ((peer == "GNU tee").then_some(1.1), None);
         let file = Files::Tmpfs(1).paths().remove(0);
-        let tools: Vec<&Tool> = tools.iter().collect();
+        let tools: Vec<&Tool> = tees().iter().collect();
         let lines = compare(&tools, rounds, "us", 1e6, goal, |tool| {
             let mut command = tool.command();
             let mut child = command.arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -175,8 +157,8 @@ fn latency_row() -> Row {
 
 /// The most memory that any of its processes had resident, after 256 MiB, against the limit of 4 MiB.
 fn memory_row() -> Row {
-    let run = |tools: &[Tool], _rounds: usize| {
-        let tools: Vec<&Tool> = tools.iter().collect();
+    let run = |_: usize| {
+        let tools: Vec<&Tool> = tees().iter().collect();
         compare(
             &tools,
             3,
@@ -222,11 +204,13 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![
         pipeline_row(I::Write, F::Null, C::Null, 2048),
         pipeline_row(I::Write, F::Null, C::Read, 1024),
+        pipeline_row(I::Write, F::Null, C::Splice, 1024),
         pipeline_row(I::Write, F::Tmpfs(1), C::Null, 768),
         pipeline_row(I::Write, F::Tmpfs(1), C::Read, 768),
         pipeline_row(I::Write, F::Tmpfs(1), C::Splice, 768),
         pipeline_row(I::Write, F::Disk(1), C::Null, 768),
         pipeline_row(I::Write, F::Disk(1), C::Read, 768),
+        pipeline_row(I::Write, F::Disk(1), C::Splice, 768),
         pipeline_row(I::Write, F::Tmpfs(4), C::Read, 384),
         pipeline_row(I::Write, F::Disk(4), C::Null, 384),
         pipeline_row(I::Vmsplice, F::Null, C::Null, 16384),

@@ -1,4 +1,6 @@
-//! Medians of ratios, and how a row is printed.
+//! Taking turns, medians of ratios, and how a row is printed.
+
+use crate::tool::Tool;
 
 /// What one run of one tool cost, in seconds (or, for a single figure, in any unit).
 #[derive(Clone, Copy, Default)]
@@ -55,7 +57,7 @@ pub(crate) fn header() -> String {
         "| {:<44} | {:<11} | {:>11} | {:<17} | {:>4} | {:<17} | {:>4} |\n|{}|",
         "row",
         "peer",
-        "rtee",
+        "ours",
         "wall ratio",
         "goal",
         "CPU ratio",
@@ -77,4 +79,37 @@ impl Line {
             goal(self.goal.1),
         )
     }
+}
+
+/// Runs `measure` for each tool in turn, `rounds` times, and compares ours (the first) with each of the others.
+pub(crate) fn compare(
+    tools: &[&Tool],
+    rounds: usize,
+    unit: &'static str,
+    scale: f64,
+    goal: impl Fn(&str) -> (Option<f64>, Option<f64>),
+    mut measure: impl FnMut(&Tool) -> Cost,
+) -> Vec<Line> {
+    for &tool in tools {
+        measure(tool);
+    }
+    let mut costs = vec![Vec::new(); tools.len()];
+    for round in 0..rounds {
+        for turn in 0..tools.len() {
+            let index = (round + turn) % tools.len();
+            costs[index].push(measure(tools[index]));
+        }
+    }
+    let wall = |index: usize| costs[index].iter().map(|cost| cost.wall).collect::<Vec<_>>();
+    let cpu = |index: usize| costs[index].iter().map(|cost| cost.cpu).collect::<Vec<_>>();
+    (1..tools.len())
+        .map(|index| Line {
+            peer: tools[index].name,
+            ours: median(&wall(0)) * scale,
+            unit,
+            wall: Ratio::of(&wall(0), &wall(index)),
+            cpu: (cpu(0)[0] > 0.0).then(|| Ratio::of(&cpu(0), &cpu(index))),
+            goal: goal(tools[index].name),
+        })
+        .collect()
 }

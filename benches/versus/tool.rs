@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A tee.
+/// A program that does the work of a row.
 pub(crate) struct Tool {
     pub(crate) name: &'static str,
     /// The program and its leading arguments.
@@ -18,27 +18,18 @@ impl Tool {
     }
 }
 
-/// The tools that are here; those that are not are named on standard error.
-pub(crate) fn find() -> Vec<Tool> {
-    let ours = Path::new(env!("CARGO_BIN_EXE_teebox")).to_owned();
-    let uutils = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/tee");
-    let candidates = [
-        ("rtee", vec![ours, "rtee".into()]),
-        ("GNU tee", vec!["tee".into()]),
-        ("busybox tee", vec!["busybox".into(), "tee".into()]),
-        ("uutils tee", vec![uutils]),
-    ];
+/// The binary of this project.
+pub(crate) fn teebox() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_teebox")).to_owned()
+}
+
+/// Those of the tools that are here, by what their help mentions; those that are not are named on standard error.
+pub(crate) fn present<const N: usize>(candidates: [(&'static str, Vec<PathBuf>, &str); N]) -> Vec<Tool> {
     let mut tools = Vec::new();
-    for (name, command) in candidates {
+    for (name, command, mark) in candidates {
         let tool = Tool { name, command };
-        let mut version = tool.command();
-        let found = version.arg("--help").output().map(|output| [output.stdout, output.stderr].concat());
-        let genuine = match (&found, name) {
-            (Ok(text), "GNU tee") => String::from_utf8_lossy(text).contains("GNU coreutils"),
-            (Ok(text), "busybox tee") => String::from_utf8_lossy(text).contains("BusyBox"),
-            (result, _) => result.is_ok(),
-        };
-        if genuine {
+        let help = tool.command().arg("--help").output().map(|output| [output.stdout, output.stderr].concat());
+        if help.is_ok_and(|text| String::from_utf8_lossy(&text).contains(mark)) {
             tools.push(tool);
         } else {
             eprintln!("{name}: absent");
