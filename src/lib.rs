@@ -9,7 +9,7 @@
 //! - [`dispatch`] finds the applet by the program's name or its first argument, and is the `teebox` command itself.
 //! - [`applet`] says what an applet is; [`applets`] holds one module each, and the table of them.
 //! - [`fdio`] is the core: pipes, splice(2), tee(2), poll(2), fork(2), signals. It knows no applet and never prints.
-//! - [`process`] is what it needs of processes: who holds which pipe, and becoming another program.
+//! - [`process`] is what it needs of processes: running commands, who holds which pipe, and becoming another program.
 //! - [`framing`] is the codec of length-prefixed frames: bytes to bytes, no descriptors.
 //! - [`error`] turns what went wrong into an exit status; [`report`] says it on standard error, with names
 //!   as [`quote`] has them; [`progress`] shows how far a long job is; [`size`] reads sizes in bytes, and

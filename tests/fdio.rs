@@ -10,6 +10,8 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_siz
 use teebox::fdio::duplicate::{Branch, Duplicated};
 use teebox::fdio::fork::{self, Ended};
 use teebox::fdio::pipe::{self, Pipe};
+use teebox::fdio::poll;
+use teebox::fdio::signal::{Caught, Signal};
 use teebox::fdio::source::{Filled, Source};
 use teebox::fdio::transfer::{self, Drain, Failure, Spliced};
 
@@ -226,4 +228,49 @@ proptest! {
             prop_assert!(*got == bytes);
         }
     }
+}
+
+#[test]
+fn a_write_now_takes_what_there_is_room_for_and_never_waits() {
+    fn fill(to: impl AsFd, mut from: impl Read) {
+        let bytes = pattern(1_000_000);
+        let mut written = 0;
+        loop {
+            match transfer::write_now(&to, &bytes[written..]) {
+                Ok(count) => written += count,
+                Err(errno) => break assert_eq!(errno, Errno::AGAIN),
+            }
+        }
+        assert!(written >= 60_000, "only {written} bytes fitted");
+        let mut got = vec![0; written];
+        from.read_exact(&mut got).unwrap();
+        assert!(got == bytes[..written]);
+        assert!(transfer::write_now(&to, b"more").is_ok());
+    }
+    let (reader, writer) = support::pipe();
+    fill(writer, reader);
+    let fifo = OpenOptions::new().read(true).write(true).open(Sandbox::new().fifo("fifo")).unwrap();
+    fill(&fifo, &fifo);
+    let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    fill(one, other);
+}
+
+#[test]
+fn a_write_now_says_what_write_says() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    assert_eq!(transfer::write_now(full, b"bytes"), Err(Errno::NOSPC));
+    let file = tempfile::tempfile().unwrap();
+    assert_eq!(transfer::write_now(&file, &pattern(50_000)), Ok(50_000));
+    assert_eq!(transfer::write_now(File::open("/dev/null").unwrap(), b"bytes"), Err(Errno::BADF));
+}
+
+#[test]
+fn a_caught_signal_waits_to_be_taken() {
+    let caught = Caught::new(&[Signal::SIGUSR1, Signal::SIGUSR2]).unwrap();
+    assert_eq!(caught.next(), None);
+    assert!(!poll::is_readable(&caught));
+    nix::sys::signal::raise(Signal::SIGUSR2).unwrap();
+    assert!(poll::is_readable(&caught));
+    assert_eq!(caught.next(), Some(Signal::SIGUSR2));
+    assert_eq!(caught.next(), None);
 }

@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use nix::libc;
 use nix::unistd::ForkResult;
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions};
+use rustix::process::{Pid, WaitOptions, WaitStatus};
 
 use super::signal::{self, Signal};
 
@@ -55,17 +55,25 @@ pub fn run(keep: &[RawFd], task: impl FnOnce() -> u8) -> Result<Child, Errno> {
     }
 }
 
+impl Ended {
+    /// What a wait(2) reports; None where it has only stopped or goes on.
+    #[must_use]
+    pub fn of(status: WaitStatus) -> Option<Self> {
+        match status.exit_status() {
+            Some(code) => Some(Self::Exited(u8::try_from(code).unwrap_or(u8::MAX))),
+            None => status.terminating_signal().map(Self::Killed),
+        }
+    }
+}
+
 impl Child {
     /// Waits until the child has ended.
     pub fn wait(self) -> Result<Ended, Errno> {
         loop {
             match rustix::process::waitpid(Some(self.0), WaitOptions::empty()) {
                 Ok(Some((_, status))) => {
-                    if let Some(code) = status.exit_status() {
-                        return Ok(Ended::Exited(u8::try_from(code).unwrap_or(u8::MAX)));
-                    }
-                    if let Some(signal) = status.terminating_signal() {
-                        return Ok(Ended::Killed(signal));
+                    if let Some(ended) = Ended::of(status) {
+                        return Ok(ended);
                     }
                 }
                 Ok(None) | Err(Errno::INTR) => {}

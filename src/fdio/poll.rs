@@ -17,6 +17,18 @@ pub fn wait(fds: &mut [PollFd<'_>]) -> Result<(), Errno> {
     }
 }
 
+/// Waits until one of `fds` has an event, or `deadline` is over: false then. Without a deadline it waits as [`wait`] does.
+pub fn wait_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, Errno> {
+    loop {
+        // Longer than a timespec has is for ever.
+        let left = deadline.and_then(|end| Timespec::try_from(end.saturating_duration_since(Instant::now())).ok());
+        match rustix::event::poll(fds, left.as_ref()) {
+            Err(Errno::INTR) => {}
+            result => return result.map(|count| count > 0),
+        }
+    }
+}
+
 /// Waits until `fd` has one of `events`, or an error event.
 pub fn wait_for(fd: impl AsFd, events: PollFlags) -> Result<(), Errno> {
     wait(&mut [PollFd::new(&fd, events)])
@@ -40,16 +52,7 @@ pub fn rest(pipe: impl AsFd, limit: Duration) {
 }
 
 fn has_within(fd: impl AsFd, events: PollFlags, limit: Duration) -> bool {
-    let end = Instant::now() + limit;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        // A duration of less than a second is in the range of a timespec.
-        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
-        match rustix::event::poll(&mut [PollFd::new(&fd, events)], Some(&left)) {
-            Err(Errno::INTR) => {}
-            result => return result != Ok(0),
-        }
-    }
+    wait_until(&mut [PollFd::new(&fd, events)], Some(Instant::now() + limit)) != Ok(false)
 }
 
 /// Whether a write to `fd` would go on at once: there is room, or an error to be had.

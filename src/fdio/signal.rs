@@ -1,7 +1,13 @@
-//! Signal dispositions and masks, and dying of a signal as its sender meant it. See signal(7).
+//! Signal dispositions and masks, signals as events of a poll loop, and dying of a signal as its sender meant it. See
+//! signal(7) and signalfd(2).
 #![allow(unsafe_code)]
 
+use std::os::fd::{AsFd, BorrowedFd};
+
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow};
+
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::io::Errno;
 
 pub use nix::sys::signal::Signal;
 
@@ -69,6 +75,56 @@ impl Drop for Blocked {
     fn drop(&mut self) {
         let _ = self.0.thread_set_mask();
     }
+}
+
+/// Signals that end or interrupt nothing any more, but wait to be taken, by one who waits with poll(2).
+#[derive(Debug)]
+pub struct Caught {
+    arrived: SignalFd,
+    before: SigSet,
+}
+
+impl Caught {
+    /// Holds `signals` off from now on; those that were inherited as ignored stay so, and never arrive, but for SIGCHLD,
+    /// which comes in any case. EMFILE and ENFILE when descriptors are used up.
+    pub fn new(signals: &[Signal]) -> Result<Self, Errno> {
+        let mut wanted = SigSet::empty();
+        for signal in signals {
+            let inherited = dispose(*signal, SigHandler::SigDfl);
+            if inherited == Inherited::Ignored && *signal != Signal::SIGCHLD {
+                ignore(*signal);
+            } else {
+                wanted.add(*signal);
+            }
+        }
+        let before = wanted.thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(errno)?;
+        let arrived = SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map_err(errno)?;
+        Ok(Self { arrived, before })
+    }
+
+    /// Takes the next signal that has arrived, if one has.
+    #[must_use]
+    pub fn next(&self) -> Option<Signal> {
+        let info = self.arrived.read_signal().ok()??;
+        Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
+    }
+
+    /// The mask from before, for commands that are run.
+    #[must_use]
+    pub fn before(&self) -> &SigSet {
+        &self.before
+    }
+}
+
+impl AsFd for Caught {
+    /// Readable when a signal has arrived.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.arrived.as_fd()
+    }
+}
+
+fn errno(errno: nix::errno::Errno) -> Errno {
+    Errno::from_raw_os_error(errno as i32)
 }
 
 /// A signal's name as kill(1) knows it, or its number.

@@ -6,7 +6,8 @@ use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::PollFlags;
-use rustix::io::Errno;
+use rustix::fs::FileType;
+use rustix::io::{Errno, ReadWriteFlags};
 use rustix::net::RecvFlags;
 use rustix::pipe::SpliceFlags;
 
@@ -92,6 +93,37 @@ pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
     }
     Ok(())
 }
+
+/// Writes what there is room for at this moment and tells how much that was; AGAIN when there is none. The descriptor
+/// keeps its flags, which other processes may share.
+///
+/// A pipe and a stream socket take all that fits, as does a file. For what has no such call (a FIFO, a terminal) it is at
+/// most PIPE_BUF bytes once poll(2) says that there is room, which a pipe takes without waiting.
+pub fn write_now(fd: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
+    let fd = fd.as_fd();
+    loop {
+        match rustix::io::pwritev2(fd, &[IoSlice::new(bytes)], CURRENT_OFFSET, ReadWriteFlags::NOWAIT) {
+            Err(Errno::INTR) => {}
+            // Where a file has no room without waiting for its disk, waiting is all there is.
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => break,
+            result => return result,
+        }
+    }
+    if !poll::is_writable(fd) {
+        return Err(Errno::AGAIN);
+    }
+    let stat = rustix::fs::fstat(fd)?;
+    let most = if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile { BUFFER } else { pipe::PAGE };
+    loop {
+        match rustix::io::write(fd, &bytes[..bytes.len().min(most)]) {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// What pwritev2(2) takes for "where the descriptor is", as write(2) does.
+const CURRENT_OFFSET: u64 = u64::MAX;
 
 /// Writes all of several slices, waiting as long as that takes; in one call where they fit.
 pub fn write_all_vectored(fd: impl AsFd, mut slices: &mut [IoSlice<'_>]) -> Result<(), Errno> {
