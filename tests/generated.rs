@@ -114,7 +114,10 @@ fn page(command: &Command) -> String {
     man.render_description_section(&mut bytes).unwrap();
     if command.has_subcommands() {
         bytes.extend(b".SH OPTIONS\n");
-        for subcommand in command.get_subcommands() {
+        // A subcommand has its options once it is built.
+        let mut built = command.clone();
+        built.build();
+        for subcommand in built.get_subcommands() {
             bytes.extend(subcommand_section(command, subcommand));
         }
     }

@@ -122,14 +122,30 @@ fn command() -> Command {
         )
         .subcommand_required(true)
         .disable_help_subcommand(true)
-        .subcommand(encode_command())
-        .subcommand(decode_command())
-        .subcommand(applet::with_help(subcommand("formats", "List the presets with their grammar", "rframe formats")))
+        .subcommand(subcommand(
+            "encode",
+            "Make a frame of every record of FILE, or of standard input",
+            "rframe encode [OPTION]... [FILE]",
+            with_encode_options,
+        ))
+        .subcommand(subcommand(
+            "decode",
+            "Make a record of every frame of FILE, or of standard input",
+            "rframe decode [OPTION]... [FILE]",
+            with_decode_options,
+        ))
+        .subcommand(subcommand("formats", "List the presets with their grammar", "rframe formats", applet::with_help))
         .after_help(help)
 }
 
-fn subcommand(name: &'static str, about: &'static str, usage: &'static str) -> Command {
-    applet::without_help(name, about).display_name(NAME).override_usage(usage)
+/// A subcommand whose options are built for the one that is called, and for no other.
+fn subcommand(
+    name: &'static str,
+    about: &'static str,
+    usage: &'static str,
+    with_options: fn(Command) -> Command,
+) -> Command {
+    applet::without_help(name, about).display_name(NAME).override_usage(usage).defer(with_options)
 }
 
 /// The options and the operand that encode and decode share, after their own.
@@ -143,9 +159,8 @@ fn with_shared(command: Command) -> Command {
     applet::with_help(command)
 }
 
-fn encode_command() -> Command {
-    let usage = "rframe encode [OPTION]... [FILE]";
-    let command = subcommand("encode", "Make a frame of every record of FILE, or of standard input", usage)
+fn with_encode_options(command: Command) -> Command {
+    let command = command
         .next_help_heading("Records")
         .arg(flag("lines", "A record is a line, without its newline (the default)"))
         .arg(flag("null", "A record ends with a NUL byte").short('0'))
@@ -174,9 +189,8 @@ fn encode_command() -> Command {
     with_shared(command)
 }
 
-fn decode_command() -> Command {
-    let usage = "rframe decode [OPTION]... [FILE]";
-    let command = subcommand("decode", "Make a record of every frame of FILE, or of standard input", usage)
+fn with_decode_options(command: Command) -> Command {
+    let command = command
         .next_help_heading("Records")
         .arg(flag("lines", "Print each payload and a newline (the default)"))
         .arg(flag("null", "Print each payload and a NUL byte").short('0'))
