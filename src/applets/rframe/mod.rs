@@ -110,12 +110,16 @@ JSON:
 ";
 
 fn command() -> Command {
-    let mut help = format!("{FRAMES}{GRAMMAR}\nPresets:\n");
+    // At every start, so not by format!, which takes as long as all the rest of it.
+    let mut help = [FRAMES, GRAMMAR, "\nPresets:\n"].concat();
     for preset in PRESETS {
-        // Writing to a String can't fail.
-        let _ = writeln!(help, "  {:<16} {:<31} {}", preset.name, preset.grammar, preset.about);
+        let gap = |column: &str, width: usize| {
+            &"                                "[..(width + 1).saturating_sub(column.len())]
+        };
+        let (after_name, after_grammar) = (gap(preset.name, 16), gap(preset.grammar, 31));
+        help.extend(["  ", preset.name, after_name, preset.grammar, after_grammar, preset.about, "\n"]);
     }
-    let _ = write!(help, "\n{JSON}\n{EXAMPLES}");
+    help.extend(["\n", JSON, "\n", EXAMPLES]);
     applet::command(NAME, APPLET.summary)
         .override_usage(
             "rframe encode [OPTION]... [FILE]\n       rframe decode [OPTION]... [FILE]\n       rframe formats",
