@@ -1,7 +1,8 @@
 //! teebox against other tools, side by side in one run.
 //!
 //! `cargo bench --bench versus` runs every row; `-- --only WORD` those whose name contains WORD; `-- --rounds N` more of
-//! them; `-- --list` names them. Within a round every tool does the same work in turn, and what is printed is the median
+//! them; `-- --list` names them; `-- --json` prints an object a line instead of a table; and `-- --chart FILE` draws what
+//! --json printed into FILE as SVG, on standard output. Within a round every tool does the same work in turn, and what is printed is the median
 //! over the rounds of our time divided by the peer's time in the same round, with the middle half of the ratios as spread.
 //! The machine's other load cancels out as far as it lasts longer than a round.
 //!
@@ -15,11 +16,14 @@
     clippy::panic
 )]
 
+mod chart;
+mod growth;
 mod pipeline;
 mod rframe;
 mod role;
 mod rpipesz;
 mod rtee;
+mod start;
 mod stats;
 mod tokio_codec;
 mod tool;
@@ -45,21 +49,28 @@ fn main() {
     let value = |option: &str| {
         arguments.iter().position(|argument| argument == option).and_then(|at| arguments.get(at + 1)).cloned()
     };
+    if let Some(file) = value("--chart") {
+        return print!("{}", chart::draw(&std::fs::read_to_string(file).expect("--chart takes a file")));
+    }
     let only = value("--only").unwrap_or_default();
     let rounds: usize = value("--rounds").map_or(7, |text| text.parse().expect("--rounds takes a number"));
-    let rows = rframe::rows().into_iter().chain(rpipesz::rows()).chain(rtee::rows());
-    let rows: Vec<Row> = rows.filter(|row| row.name.contains(&only)).collect();
-    if arguments.iter().any(|argument| argument == "--list") {
+    let rows = [rframe::rows(), rpipesz::rows(), rtee::rows(), start::rows(), growth::rows()];
+    let rows: Vec<Row> = rows.into_iter().flatten().filter(|row| row.name.contains(&only)).collect();
+    let is_given = |option: &str| arguments.iter().any(|argument| argument == option);
+    if is_given("--list") {
         for row in rows {
             println!("{}", row.name);
         }
         return;
     }
     let began = Instant::now();
-    println!("{}", stats::header());
+    let json = is_given("--json");
+    if !json {
+        println!("{}", stats::header());
+    }
     for row in rows {
         for line in (row.run)(rounds) {
-            println!("{}", line.show(&row.name));
+            println!("{}", if json { line.json(&row.name).to_string() } else { line.show(&row.name) });
         }
     }
     eprintln!("{rounds} rounds a row, {} s", began.elapsed().as_secs());

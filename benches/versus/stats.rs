@@ -1,5 +1,7 @@
 //! Taking turns, medians of ratios, and how a row is printed.
 
+use serde_json::{Value, json};
+
 use crate::tool::Tool;
 
 /// What one run of one tool cost, in seconds (or, for a single figure, in any unit).
@@ -47,6 +49,10 @@ impl Ratio {
         Self { median: median(&ratios), low: quantile(&ratios, 0.25), high: quantile(&ratios, 0.75) }
     }
 
+    fn json(self) -> Value {
+        json!({ "median": self.median, "low": self.low, "high": self.high })
+    }
+
     fn show(self) -> String {
         format!("{:5.2} ({:.2}-{:.2})", self.median, self.low, self.high)
     }
@@ -67,6 +73,20 @@ pub(crate) fn header() -> String {
 }
 
 impl Line {
+    /// An object: row, peer, ours and its unit, wall and cpu (ratios: median, low and high quartile), and their goals.
+    pub(crate) fn json(&self, name: &str) -> Value {
+        json!({
+            "row": name,
+            "peer": self.peer,
+            "ours": self.ours,
+            "unit": self.unit,
+            "wall": self.wall.json(),
+            "wall_goal": self.goal.0,
+            "cpu": self.cpu.map(Ratio::json),
+            "cpu_goal": self.goal.1,
+        })
+    }
+
     pub(crate) fn show(&self, name: &str) -> String {
         let goal = |goal: Option<f64>| goal.map_or(String::new(), |goal| format!("{goal:.2}"));
         format!(
