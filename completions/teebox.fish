@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_teebox_global_optspecs
-    string join \n help version list install force relative
+    string join \n help version list install= force relative
 end
 
 function __fish_teebox_needs_command
@@ -24,16 +24,16 @@ function __fish_teebox_using_subcommand
     contains -- $cmd[1] $argv
 end
 
+complete -c teebox -n "__fish_teebox_needs_command" -l install -d 'Make a symbolic link to this binary in DIR for each applet' -r -f -a "(__fish_complete_directories)"
 complete -c teebox -n "__fish_teebox_needs_command" -l help -d 'Show this help and exit'
 complete -c teebox -n "__fish_teebox_needs_command" -l version -d 'Show the version and exit'
 complete -c teebox -n "__fish_teebox_needs_command" -l list -d 'Print the names of the applets, one a line'
-complete -c teebox -n "__fish_teebox_needs_command" -l install -d 'Make a symbolic link to this binary in DIR for each applet'
 complete -c teebox -n "__fish_teebox_needs_command" -l force -d 'Replace files in DIR that are not links to teebox'
 complete -c teebox -n "__fish_teebox_needs_command" -l relative -d 'Make links that stay right when DIR and the binary move together'
-complete -c teebox -n "__fish_teebox_needs_command" -a "rframe" -d 'Turn records into length-prefixed frames and back'
-complete -c teebox -n "__fish_teebox_needs_command" -a "rpipesz" -d 'Show and set the size of pipe buffers'
-complete -c teebox -n "__fish_teebox_needs_command" -a "rtee" -d 'Copy standard input to standard output and to every FILE'
-complete -c teebox -n "__fish_teebox_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c teebox -n "__fish_teebox_needs_command" -f -a "rframe" -d 'Turn records into length-prefixed frames and back'
+complete -c teebox -n "__fish_teebox_needs_command" -f -a "rpipesz" -d 'Show and set the size of pipe buffers'
+complete -c teebox -n "__fish_teebox_needs_command" -f -a "rtee" -d 'Copy standard input to standard output and to every FILE'
+complete -c teebox -n "__fish_teebox_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c teebox -n "__fish_teebox_using_subcommand rframe; and not __fish_seen_subcommand_from encode decode formats" -l help -d 'Show this help and exit'
 complete -c teebox -n "__fish_teebox_using_subcommand rframe; and not __fish_seen_subcommand_from encode decode formats" -l version -d 'Show the version and exit'
 complete -c teebox -n "__fish_teebox_using_subcommand rframe; and not __fish_seen_subcommand_from encode decode formats" -f -a "encode" -d 'Make a frame of every record of FILE, or of standard input'

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command as Process;
 
-use clap::Command;
+use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::Shell;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
@@ -22,9 +22,23 @@ fn commands() -> Vec<Command> {
     applets.chain([family]).collect()
 }
 
-/// `teebox` with the applets as its subcommands, as it is typed.
+/// `teebox` with the applets as its subcommands, as it is typed. DIR belongs to --install here: as an operand, zsh would
+/// take an applet for it.
 fn family_with_applets() -> Command {
-    teebox::dispatch::command().subcommands(teebox::applets::ALL.iter().map(|applet| (applet.command)()))
+    let family = teebox::dispatch::command();
+    let options = family.get_arguments().filter(|arg| !arg.is_positional()).map(|arg| {
+        let name: &str = arg.get_long().unwrap().to_owned().leak();
+        let option = Arg::new(name).long(name).help(arg.get_help().unwrap().clone());
+        if arg.get_id() == "install" {
+            option.value_name("DIR").value_hint(ValueHint::DirPath)
+        } else {
+            option.action(ArgAction::SetTrue)
+        }
+    });
+    Command::new(teebox::dispatch::NAME)
+        .disable_help_flag(true)
+        .args(options)
+        .subcommands(teebox::applets::ALL.iter().map(|applet| (applet.command)()))
 }
 
 /// The sections that are running text; the others are shown line by line.
@@ -245,9 +259,17 @@ fn completions_load_and_offer_the_options_in_zsh() {
         complete 'rtee --app' '*--append*'
         complete 'rtee --output-error=exit-' '*exit-nopipe*'
         complete 'teebox --inst' '*--install*'
+        complete 'teebox rtee --app' '*--append*'
         zpty -d shell";
     let offered = completed("timeout", &["60", "zsh", "-f"], line);
-    let typed = ["rframe encode -f pkt", "rpipesz --mea", "rtee --app", "rtee --output-error=exit-", "teebox --inst"];
+    let typed = [
+        "rframe encode -f pkt",
+        "rpipesz --mea",
+        "rtee --app",
+        "rtee --output-error=exit-",
+        "teebox --inst",
+        "teebox rtee --app",
+    ];
     assert!(offered.is_none_or(|offered| offered.lines().eq(typed)));
 }
 
