@@ -22,6 +22,9 @@ _teebox() {
             teebox,rframe)
                 cmd="teebox__subcmd__rframe"
                 ;;
+            teebox,rmerge)
+                cmd="teebox__subcmd__rmerge"
+                ;;
             teebox,rpipesz)
                 cmd="teebox__subcmd__rpipesz"
                 ;;
@@ -33,6 +36,9 @@ _teebox() {
                 ;;
             teebox__subcmd__help,rframe)
                 cmd="teebox__subcmd__help__subcmd__rframe"
+                ;;
+            teebox__subcmd__help,rmerge)
+                cmd="teebox__subcmd__help__subcmd__rmerge"
                 ;;
             teebox__subcmd__help,rpipesz)
                 cmd="teebox__subcmd__help__subcmd__rpipesz"
@@ -65,7 +71,7 @@ _teebox() {
 
     case "${cmd}" in
         teebox)
-            opts="--help --version --list --install --force --relative rframe rpipesz rtee help"
+            opts="--help --version --list --install --force --relative rframe rmerge rpipesz rtee help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -86,7 +92,7 @@ _teebox() {
             return 0
             ;;
         teebox__subcmd__help)
-            opts="rframe rpipesz rtee help"
+            opts="rframe rmerge rpipesz rtee help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -158,6 +164,20 @@ _teebox() {
         teebox__subcmd__help__subcmd__rframe__subcmd__formats)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__help__subcmd__rmerge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -282,6 +302,87 @@ _teebox() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__rmerge)
+            opts="-j -z --run --run-from --stderr --jobs --timeout --grace --fail-fast --status --null --chunk --max-record --long-record --follow --order --memory --label --no-align --timestamp --color --frames --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-from)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --long-record)
+                    COMPREPLY=($(compgen -W "hold split error" -- "${cur}"))
+                    return 0
+                    ;;
+                --order)
+                    COMPREPLY=($(compgen -W "arrival input" -- "${cur}"))
+                    return 0
+                    ;;
+                --memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timestamp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

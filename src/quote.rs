@@ -13,6 +13,20 @@ pub fn quote(name: &OsStr) -> String {
     quote_for(name.as_bytes(), locale_is_utf8())
 }
 
+/// A name with everything that a terminal would act on written as an escape: control characters, and bytes that are not
+/// UTF-8. Unlike [`quote`] it adds no quotes.
+#[must_use]
+pub fn visible(name: &OsStr) -> String {
+    let mut text = String::new();
+    for piece in pieces(name.as_bytes(), true) {
+        match piece {
+            Piece::Shown(c) => text.push(c),
+            Piece::Escaped(byte) => push_escape(&mut text, byte),
+        }
+    }
+    text
+}
+
 /// Whether the environment names a UTF-8 locale; only then are bytes above 127 shown as characters.
 fn locale_is_utf8() -> bool {
     let named = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
@@ -105,7 +119,7 @@ fn single_quoted(pieces: &[Piece], apostrophe: bool) -> String {
         && matches!(pieces.last(), Some(Piece::Escaped(_)))
         && matches!(pieces.first(), Some(Piece::Shown(_)));
     for piece in pieces {
-        match *piece {
+        match piece {
             Piece::Shown('\'') => {
                 text.push_str(r"'\''");
                 in_escape = false;
@@ -115,27 +129,32 @@ fn single_quoted(pieces: &[Piece], apostrophe: bool) -> String {
                     text.push_str("''");
                     in_escape = false;
                 }
-                text.push(c);
+                text.push(*c);
             }
             Piece::Escaped(byte) => {
                 if !in_escape {
                     text.push_str("'$'");
                     in_escape = true;
                 }
-                match byte {
-                    0x07 => text.push_str(r"\a"),
-                    0x08 => text.push_str(r"\b"),
-                    b'\t' => text.push_str(r"\t"),
-                    b'\n' => text.push_str(r"\n"),
-                    0x0b => text.push_str(r"\v"),
-                    0x0c => text.push_str(r"\f"),
-                    b'\r' => text.push_str(r"\r"),
-                    // Writing to a String can't fail.
-                    _ => drop(write!(text, r"\{byte:03o}")),
-                }
+                push_escape(&mut text, *byte);
             }
         }
     }
     text.push('\'');
     text
+}
+
+/// A byte as `$'...'` has it.
+fn push_escape(text: &mut String, byte: u8) {
+    match byte {
+        0x07 => text.push_str(r"\a"),
+        0x08 => text.push_str(r"\b"),
+        b'\t' => text.push_str(r"\t"),
+        b'\n' => text.push_str(r"\n"),
+        0x0b => text.push_str(r"\v"),
+        0x0c => text.push_str(r"\f"),
+        b'\r' => text.push_str(r"\r"),
+        // Writing to a String can't fail.
+        _ => drop(write!(text, r"\{byte:03o}")),
+    }
 }

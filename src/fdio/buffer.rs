@@ -77,6 +77,22 @@ impl ReadBuffer {
         Ok(count)
     }
 
+    /// Reads once what is there, without waiting; 0 is the end, or that it is full, and AGAIN says that there is nothing
+    /// yet. A descriptor that is `shared` keeps its flags; one that isn't has O_NONBLOCK, or is a file.
+    pub fn fill_now(&mut self, from: impl AsFd, shared: bool) -> Result<usize, Errno> {
+        self.compact();
+        let room = &mut self.bytes[self.end..];
+        let count = if self.packet == SOCKET_PACKET {
+            transfer::receive_now(from, room)
+        } else if shared {
+            transfer::read_now(from, room)
+        } else {
+            transfer::read_once(from, room)
+        }?;
+        self.end += count;
+        Ok(count)
+    }
+
     fn compact(&mut self) {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);

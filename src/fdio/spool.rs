@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::fs::{FallocateFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use super::transfer;
 
-/// A file that is appended to, and then read from its beginning.
+/// A file that is appended to, and then read from its beginning; or written and read at any place.
 #[derive(Debug)]
 pub struct Spool {
     file: OwnedFd,
@@ -58,5 +58,42 @@ impl Spool {
     pub fn rewind(&mut self) -> Result<BorrowedFd<'_>, Errno> {
         rustix::fs::seek(&self.file, SeekFrom::Start(0))?;
         Ok(self.file.as_fd())
+    }
+    /// Writes at an offset, all of it or, where that fails, some. ENOSPC when the file system is full.
+    pub fn write_at(&self, mut offset: u64, mut bytes: &[u8]) -> Result<(), Errno> {
+        while !bytes.is_empty() {
+            match rustix::io::pwrite(&self.file, bytes, offset) {
+                Ok(0) => return Err(Errno::IO),
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    offset += written as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills `bytes` from an offset on. EIO where the file ends before.
+    pub fn read_at(&self, mut offset: u64, mut bytes: &mut [u8]) -> Result<(), Errno> {
+        while !bytes.is_empty() {
+            match rustix::io::pread(&self.file, &mut *bytes, offset) {
+                Ok(0) => return Err(Errno::IO),
+                Ok(count) => {
+                    bytes = &mut bytes[count..];
+                    offset += count as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the file system back the space of `length` bytes that are not needed any more, where it can take it.
+    pub fn discard(&self, offset: u64, length: u64) {
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let _ = rustix::fs::fallocate(&self.file, hole, offset, length);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! EINTR is retried and EAGAIN waits in poll(2), here and nowhere else.
 
-use std::io::IoSlice;
+use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::PollFlags;
@@ -63,6 +63,44 @@ pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => poll::wait_for(&fd, PollFlags::IN)?,
             result => return result,
+        }
+    }
+}
+
+/// Reads what is there at this moment; 0 is the end, and AGAIN tells that there is nothing yet. The descriptor keeps its
+/// flags, which other processes may share.
+///
+/// Where others read the same pipe, terminal or device, and it has no such call, one of them may take what poll(2) has
+/// seen, and then it waits. Of a file AGAIN may also say that its bytes are not in memory.
+pub fn read_now(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let fd = fd.as_fd();
+    loop {
+        match rustix::io::preadv2(fd, &mut [IoSliceMut::new(buffer)], CURRENT_OFFSET, ReadWriteFlags::NOWAIT) {
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => break,
+            result => return result,
+        }
+    }
+    if poll::is_readable(fd) { read_once(fd, buffer) } else { Err(Errno::AGAIN) }
+}
+
+/// Reads what is there, through signals; where the descriptor doesn't wait, AGAIN tells that there is nothing yet.
+pub fn read_once(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        match rustix::io::read(&fd, &mut *buffer) {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Receives a packet from a socket, if one has come: AGAIN where none has. EMSGSIZE as for [`receive`].
+pub fn receive_now(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        match rustix::net::recv(&fd, &mut *buffer, RecvFlags::TRUNC | RecvFlags::DONTWAIT) {
+            Err(Errno::INTR) => {}
+            Ok((_, length)) if length > buffer.len() => return Err(Errno::MSGSIZE),
+            result => return result.map(|(count, _)| count),
         }
     }
 }

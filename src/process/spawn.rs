@@ -106,6 +106,13 @@ impl Group {
         nix::sys::signal::killpg(nix::unistd::Pid::from_raw(self.0.as_raw_pid()), signal)
             .map_err(|errno| Errno::from_raw_os_error(errno as i32))
     }
+
+    /// Whether the group has a process at this moment; ask as with [`Self::signal`].
+    #[must_use]
+    pub fn has_members(self) -> bool {
+        // EPERM is said of processes that are there.
+        rustix::process::test_kill_process_group(self.0) != Err(Errno::SRCH)
+    }
 }
 
 impl fmt::Display for Group {

@@ -1,0 +1,160 @@
+//! An input that is open: its descriptor, and what was read of it and has not gone out yet.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::plan::What;
+use super::records::Cutter;
+use crate::error::Named;
+use crate::fdio::buffer::ReadBuffer;
+use crate::fdio::pipe::{self, Pipe};
+use crate::fdio::{device, fork, stdio, transfer};
+
+/// A descriptor that is read without ever waiting for it.
+#[derive(Debug)]
+pub(super) struct Source {
+    fd: OwnedFd,
+    /// Other processes may have the same open file, whose flags stay as they are.
+    shared: bool,
+    /// A regular file, which makes nobody wait.
+    file: bool,
+    widened: bool,
+    pub(super) buffer: ReadBuffer,
+}
+
+/// An input.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) source: Source,
+    pub(super) cutter: Cutter,
+    /// Which of the arguments it is of.
+    pub(super) number: usize,
+    /// The type of its frames.
+    pub(super) kind: u8,
+    /// What is put in front of its records, less the time.
+    pub(super) label: Vec<u8>,
+    /// What it is called in messages.
+    pub(super) name: Named,
+    /// Nothing more will be read.
+    pub(super) ended: bool,
+    /// There may be whole records that have not gone out.
+    pub(super) leftover: bool,
+    /// It ends after so many bytes.
+    pub(super) left: Option<u64>,
+}
+
+/// Why an input can't be read.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    System(Errno),
+    /// It would be read as it grows, without end.
+    IsOutput,
+}
+
+impl From<Errno> for Refusal {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno)
+    }
+}
+
+impl Source {
+    /// Opens what an argument names; a FIFO with `follow` so that it never ends.
+    pub(super) fn open(what: &What, follow: bool) -> Result<Self, Refusal> {
+        let source = match what {
+            What::Stdin => Self::inherited(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?)?,
+            What::Path(path) | What::Command(path) => Self::at(path, follow)?,
+        };
+        if source.file && source.is_output()? { Err(Refusal::IsOutput) } else { Ok(source) }
+    }
+
+    /// The reading end of a new pipe, and its writing end.
+    pub(super) fn pipe() -> Result<(Self, OwnedFd), Errno> {
+        let Pipe { reader, writer } = Pipe::new()?;
+        rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
+        Ok((Self::new(reader, false, false), writer))
+    }
+
+    fn new(fd: OwnedFd, shared: bool, file: bool) -> Self {
+        let buffer = ReadBuffer::new(transfer::BUFFER, &fd);
+        Self { fd, shared, file, widened: false, buffer }
+    }
+
+    fn inherited(fd: OwnedFd) -> Result<Self, Errno> {
+        let file = kind(&rustix::fs::fstat(&fd)?) == FileType::RegularFile;
+        Ok(Self::new(fd, !file, file))
+    }
+
+    fn at(path: &OsStr, follow: bool) -> Result<Self, Errno> {
+        if let Some(number) = descriptor(path) {
+            // A socket can't be opened by name, and a pipe whose writers have left would wait for new ones.
+            let fd = fork::inherited(number)?;
+            if matches!(kind(&rustix::fs::fstat(&fd)?), FileType::Fifo | FileType::Socket) {
+                return Self::inherited(fd);
+            }
+        }
+        let fifo = rustix::fs::statat(CWD, path, rustix::fs::AtFlags::empty());
+        let fifo = fifo.is_ok_and(|stat| kind(&stat) == FileType::Fifo);
+        // One that has it open for writing too, if only ourselves, keeps its end away.
+        let access = if fifo && follow { OFlags::RDWR } else { OFlags::RDONLY };
+        // A FIFO is not waited for here, but in poll(2), which sees no end before there was a writer.
+        let fd = stdio::open(path, access | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty())?;
+        let file = kind(&rustix::fs::fstat(&fd)?) == FileType::RegularFile;
+        Ok(Self::new(fd, false, file))
+    }
+
+    /// Whether it is a file that standard output writes into, and there is something in it.
+    fn is_output(&self) -> Result<bool, Errno> {
+        let stat = rustix::fs::fstat(&self.fd)?;
+        let Ok(output) = rustix::fs::fstat(rustix::stdio::stdout()) else { return Ok(false) };
+        let at = rustix::fs::tell(&self.fd)?;
+        Ok(device::is_same(&stat, &output) && u64::try_from(stat.st_size).is_ok_and(|size| size > at))
+    }
+
+    /// Whether it is a regular file.
+    pub(super) fn is_file(&self) -> bool {
+        self.file
+    }
+
+    /// Reads once what is there: 0 is the end, AGAIN says that there is nothing yet. A full buffer grows up to `most`
+    /// bytes.
+    pub(super) fn read(&mut self, most: usize) -> Result<usize, Errno> {
+        if self.buffer.is_full() {
+            self.buffer.grow(self.buffer.capacity().saturating_mul(2).min(most))?;
+        }
+        let count = self.buffer.fill_now(&self.fd, self.shared)?;
+        if count >= transfer::BUFFER / 2 && !self.widened {
+            self.widened = true;
+            pipe::widen(&self.fd);
+        }
+        Ok(count)
+    }
+
+    /// The bytes that are there and were not read; 0 where that can't be told.
+    pub(super) fn unread(&self) -> u64 {
+        pipe::unread(&self.fd).unwrap_or(0)
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+/// The number of the descriptor that a path names.
+fn descriptor(path: &OsStr) -> Option<RawFd> {
+    let path = path.as_bytes();
+    if path == b"/dev/stdin" {
+        return Some(0);
+    }
+    let number = path.strip_prefix(b"/dev/fd/").or_else(|| path.strip_prefix(b"/proc/self/fd/"))?;
+    std::str::from_utf8(number).ok().filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
+}

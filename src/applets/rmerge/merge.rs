@@ -1,0 +1,781 @@
+//! The loop: one poll(2) over signals, inputs and the output, and what follows from it.
+//!
+//! While there is something to write for which the output has no room, no input that goes straight to the output is read;
+//! so memory is bounded by what one read brings. With --order=input the others are still read, into what [`order`] keeps.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+
+use memchr::memchr;
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+
+use super::commands::{Jobs, Pending};
+use super::decorate::Dresser;
+use super::input::{Refusal, Source, Stream};
+use super::order::Order;
+use super::output::{ENOUGH, Output};
+use super::plan::{self, Label, Plan, What};
+use super::records::{Cut, Cutter};
+use super::{MAX_RECORD, NAME};
+use crate::error::{Error, FAILED, Named};
+use crate::fdio::pipe::PAGE;
+use crate::fdio::signal::{self, Caught, Inherited, Signal};
+use crate::fdio::spool;
+use crate::fdio::{poll, stdio};
+use crate::process::spawn::{self, Files};
+use crate::report::{self, Subject};
+
+/// How much is read of one input before it is the next one's turn, in bytes, at least and, where few are busy, at most.
+const TURN: (usize, usize) = (64 * 1024, 1 << 20);
+
+/// Descriptors that are open besides inputs: standard ones, signals, a file, what starting a command takes for a moment.
+const OWN_FILES: u64 = 16;
+
+/// The signals that are passed on to commands.
+const PASSED_ON: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+
+/// Merges what the plan names; the exit status.
+pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
+    if stdio::was_closed(rustix::stdio::stdout()) {
+        return Err(output_failed(Errno::BADF));
+    }
+    let files = Files::raise();
+    let jobs = check_descriptors(plan, &files)?;
+    // A reader that leaves ends the commands first, and then this program.
+    let pipe_signal = signal::ignore(Signal::SIGPIPE);
+    if pipe_signal == Inherited::Default {
+        signal::restore_default(Signal::SIGPIPE);
+    }
+    let caught = Caught::new(&[&PASSED_ON[..], &[Signal::SIGCHLD, Signal::SIGPIPE]].concat());
+    let caught = caught.map_err(|errno| Error::System(Named::Words("signals"), errno))?;
+    let terminal = rustix::termios::isatty(rustix::stdio::stdout());
+    let dresser = Dresser::new(plan, terminal).map_err(|wrong| Error::Refused(Named::Words("frames"), wrong.reason))?;
+    let mut merge = Merge {
+        plan,
+        files: &files,
+        caught: &caught,
+        dresser,
+        out: Output::new(),
+        streams: Vec::new(),
+        free: Vec::new(),
+        open: 0,
+        next: 0,
+        holder: None,
+        owed: None,
+        order: plan.in_order.then(|| Order::new(plan.memory)),
+        jobs: Jobs::new(&plan.commands, jobs),
+        lines: None,
+        numbers: plan.inputs.len(),
+        kinds: 0,
+        ready: Vec::new(),
+        stop: None,
+        abandoned: false,
+        failed: false,
+    };
+    merge.open()?;
+    while !merge.is_done() {
+        if let Err(errno) = merge.turn() {
+            merge.lose_output(errno);
+        }
+    }
+    match merge.stop {
+        Some(Stop::Signal(signal)) => Err(Error::Signal(signal)),
+        Some(Stop::Output(Errno::PIPE)) if pipe_signal == Inherited::Default => Err(Error::Signal(Signal::SIGPIPE)),
+        Some(Stop::Output(errno)) => Err(output_failed(errno)),
+        None => {
+            stdio::close_stdout().map_err(output_failed)?;
+            let status = merge.jobs.status();
+            Ok(if status == 0 && merge.failed { FAILED } else { status })
+        }
+    }
+}
+
+fn output_failed(errno: Errno) -> Error {
+    Error::System(Named::Words("standard output"), errno)
+}
+
+/// Whether the descriptors suffice for all inputs; and for how many commands at once.
+fn check_descriptors(plan: &Plan, files: &Files) -> Result<usize, Error> {
+    let commands = plan.inputs.iter().filter(|input| matches!(input.what, What::Command(_))).count();
+    let each = 1 + u64::from(plan.commands.stderr);
+    let at_once =
+        plan.commands.jobs.map_or(commands, |jobs| commands.min(jobs)).max(usize::from(plan.commands_from.is_some()));
+    let needed = OWN_FILES + (plan.inputs.len() - commands) as u64 + each * at_once as u64;
+    let most = files.most().unwrap_or(u64::MAX);
+    if needed > most {
+        let words = format!("all inputs together need {needed} open files, and the limit is {most} (see ulimit -n)");
+        return Err(Error::Refused(Named::Words("too many inputs"), words));
+    }
+    let room = usize::try_from((most - needed) / each).unwrap_or(usize::MAX).saturating_add(at_once);
+    Ok(plan.commands.jobs.unwrap_or(usize::MAX).min(room))
+}
+
+/// Why a run ends before its inputs do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Signal(Signal),
+    Output(Errno),
+}
+
+/// Where the records of an input go now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// To the output.
+    Live,
+    /// To what waits for its turn.
+    Kept,
+    /// Nowhere: it isn't read.
+    Nowhere,
+}
+
+/// What poll(2) waits for.
+#[derive(Clone, Copy)]
+enum Token {
+    Signals,
+    Output,
+    Lines,
+    Stream(usize),
+}
+
+/// Where further commands come from.
+struct Lines {
+    source: Source,
+    name: Named,
+}
+
+/// A run.
+struct Merge<'a> {
+    plan: &'a Plan,
+    files: &'a Files,
+    caught: &'a Caught,
+    dresser: Dresser,
+    out: Output,
+    /// The inputs; None where one has ended.
+    streams: Vec<Option<Stream>>,
+    free: Vec<usize>,
+    /// How many inputs are open.
+    open: usize,
+    /// Whose turn it is.
+    next: usize,
+    /// The input in the middle of a long record, beside which no other may write.
+    holder: Option<usize>,
+    /// So many bytes of this input's buffer are to be written before anything else.
+    owed: Option<(usize, usize)>,
+    order: Option<Order>,
+    jobs: Jobs<'a>,
+    lines: Option<Lines>,
+    /// The number of the next command that comes by a line.
+    numbers: usize,
+    /// How many types of frames are in use.
+    kinds: u8,
+    /// The inputs that may be read.
+    ready: Vec<usize>,
+    stop: Option<Stop>,
+    /// What has not been written is not waited for any longer.
+    abandoned: bool,
+    failed: bool,
+}
+
+impl Merge<'_> {
+    /// Opens the inputs, and queues the commands.
+    fn open(&mut self) -> Result<(), Error> {
+        if let Some(path) = &self.plan.commands_from {
+            let (what, name) = if path == "-" {
+                (What::Stdin, Named::Words("standard input"))
+            } else {
+                (What::Path(path.clone()), path.clone().into())
+            };
+            let source = Source::open(&what, false).map_err(|refusal| match refusal {
+                Refusal::System(errno) => Error::System(name.clone(), errno),
+                Refusal::IsOutput => Error::Refused(name.clone(), IS_OUTPUT.to_owned()),
+            })?;
+            self.lines = Some(Lines { source, name });
+        }
+        let plan = self.plan;
+        for (number, input) in plan.inputs.iter().enumerate() {
+            if let What::Command(command) = &input.what {
+                self.queue(number, input.label.clone(), command.clone());
+                continue;
+            }
+            let kind = self.take_kinds(1).unwrap_or(u8::MAX);
+            let name = match &input.what {
+                What::Stdin => Named::Words("standard input"),
+                _ => input.label.said.clone().into(),
+            };
+            match Source::open(&input.what, plan.follow) {
+                Ok(source) => {
+                    self.expect(number, 1);
+                    let label = self.dresser.label(&input.label.shown, false);
+                    self.add(source, number, kind, label, name);
+                }
+                Err(refusal) => {
+                    self.failed = true;
+                    match refusal {
+                        Refusal::System(errno) => report::failure(NAME, name.subject(), errno),
+                        Refusal::IsOutput => report::reason(NAME, name.subject(), IS_OUTPUT),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes types for the frames of inputs; None when all are taken.
+    fn take_kinds(&mut self, count: u8) -> Option<u8> {
+        let first = self.kinds.checked_add(1)?;
+        self.kinds = self.kinds.checked_add(count)?;
+        Some(first)
+    }
+
+    /// Queues a command.
+    fn queue(&mut self, number: usize, label: Label, command: OsString) {
+        let count = 1 + u8::from(self.plan.commands.stderr);
+        let kind = self.take_kinds(count);
+        if kind.is_none() && matches!(self.plan.dress, plan::Dress::Frames) {
+            self.failed = true;
+            report::reason(NAME, Subject::Name(&label.said), "not run: --frames tells at most 255 inputs apart");
+            return;
+        }
+        self.expect(number, usize::from(count));
+        self.jobs.queue.push_back(Pending { number, label, command, kind: kind.unwrap_or(u8::MAX) });
+    }
+
+    /// An argument has so many inputs, which may still have to be opened.
+    fn expect(&mut self, number: usize, count: usize) {
+        if let Some(order) = &mut self.order {
+            order.waiting.entry(number).or_default().open += count;
+        }
+    }
+
+    /// One of an argument's inputs has ended, or was never opened.
+    fn expect_less(&mut self, number: usize) {
+        let Some(order) = &mut self.order else { return };
+        let Some(waiting) = order.waiting.get_mut(&number) else { return };
+        waiting.open = waiting.open.saturating_sub(1);
+        if waiting.open == 0 {
+            let kept = order.added(number, 0, true);
+            self.say_of_file(kept);
+        }
+    }
+
+    fn add(&mut self, source: Source, number: usize, kind: u8, label: Vec<u8>, name: Named) {
+        let stream = Stream {
+            source,
+            cutter: Cutter::default(),
+            number,
+            kind,
+            label,
+            name,
+            ended: false,
+            leftover: false,
+            left: None,
+        };
+        self.open += 1;
+        match self.free.pop() {
+            Some(index) => self.streams[index] = Some(stream),
+            None => self.streams.push(Some(stream)),
+        }
+    }
+
+    /// An input has ended.
+    fn remove(&mut self, index: usize, stream: Stream) {
+        let number = stream.number;
+        drop(stream);
+        self.free.push(index);
+        self.open -= 1;
+        self.expect_less(number);
+        self.jobs.output_ended(number);
+    }
+
+    /// Whether there is nothing more to do.
+    fn is_done(&self) -> bool {
+        if !self.jobs.is_idle() {
+            return false;
+        }
+        let delivered = || {
+            self.out.is_empty()
+                && self.owed.is_none()
+                && self.order.as_ref().is_none_or(|order| order.waiting.is_empty())
+        };
+        self.abandoned || self.open == 0 && self.jobs.queue.is_empty() && self.lines.is_none() && delivered()
+    }
+
+    /// Waits once, and does what can be done then. The error is the output's.
+    fn turn(&mut self) -> Result<(), Errno> {
+        self.start_commands();
+        self.advance()?;
+        if self.is_done() {
+            return Ok(());
+        }
+        self.wait()?;
+        self.read()?;
+        self.jobs.conclude();
+        self.out.flush()
+    }
+
+    /// Starts commands while there are some and may be more.
+    fn start_commands(&mut self) {
+        if self.jobs.is_stopped() {
+            self.start_none();
+        }
+        while self.jobs.has_slot() {
+            let Some(pending) = self.jobs.queue.pop_front() else { return };
+            let (number, label) = (pending.number, pending.label.clone());
+            if let Err(errno) = self.start(pending) {
+                self.jobs.failed_to_start(number, &label, errno);
+                for _ in 0..=usize::from(self.plan.commands.stderr) {
+                    self.expect_less(number);
+                }
+            }
+        }
+    }
+
+    /// Forgets the commands that were not started.
+    fn start_none(&mut self) {
+        self.lines = None;
+        let Some(order) = &mut self.order else { return };
+        let streams = &self.streams;
+        for (number, waiting) in &mut order.waiting {
+            waiting.open = streams.iter().flatten().filter(|stream| stream.number == *number).count();
+        }
+    }
+
+    fn start(&mut self, pending: Pending) -> Result<(), Errno> {
+        let (stdout, stdout_writer) = Source::pipe()?;
+        let stderr = if self.plan.commands.stderr { Some(Source::pipe()?) } else { None };
+        let (number, kind, label) = (pending.number, pending.kind, pending.label.clone());
+        let stderr_writer = stderr.as_ref().map(|(_, writer)| writer.as_fd());
+        self.jobs.start(pending, stdout_writer.as_fd(), stderr_writer, self.caught, self.files)?;
+        let outputs = [Some((stdout, stdout_writer)), stderr];
+        for ((source, _), errors) in outputs.into_iter().flatten().zip([false, true]) {
+            let text = self.dresser.label(&label.shown, errors);
+            self.add(source, number, kind.saturating_add(u8::from(errors)), text, label.said.clone().into());
+        }
+        Ok(())
+    }
+
+    /// Writes what waits of the argument whose turn it is, and goes on to the next where all of it is written.
+    fn advance(&mut self) -> Result<(), Errno> {
+        loop {
+            if self.out.is_blocked() || self.owed.is_some() {
+                return Ok(());
+            }
+            let Some(order) = &mut self.order else { return Ok(()) };
+            let Some(number) = order.current() else { return Ok(()) };
+            let Some(waiting) = order.waiting.get(&number) else { return Ok(()) };
+            if waiting.is_empty() {
+                if waiting.open > 0 {
+                    return Ok(());
+                }
+                order.waiting.remove(&number);
+                continue;
+            }
+            self.out.flush()?;
+            if self.out.is_empty() {
+                let taken = order.take(number, self.out.held());
+                self.say_of_file(taken);
+            }
+            self.out.flush()?;
+        }
+    }
+
+    fn say_of_file(&mut self, result: Result<(), Errno>) {
+        if let Err(errno) = result {
+            self.failed = true;
+            let directory = spool::directory();
+            let words = format!("temporary file in {}", crate::quote::quote(&directory));
+            report::failure(NAME, Subject::Words(&words), errno);
+        }
+    }
+
+    /// Where the records of an input go now.
+    fn place(&self, stream: &Stream, index: usize) -> Place {
+        let is_free = |holder: Option<usize>| holder.is_none_or(|holder| holder == index);
+        let live = || if self.out.is_blocked() { Place::Nowhere } else { Place::Live };
+        let Some(order) = &self.order else {
+            return if is_free(self.holder) { live() } else { Place::Nowhere };
+        };
+        let Some(waiting) = order.waiting.get(&stream.number) else { return Place::Nowhere };
+        if !is_free(waiting.holder) {
+            return Place::Nowhere;
+        }
+        if order.current() == Some(stream.number) {
+            return if waiting.is_empty() { live() } else { Place::Nowhere };
+        }
+        // Nobody waits for the reader of a file.
+        if order.has_room() && !stream.source.is_file() { Place::Kept } else { Place::Nowhere }
+    }
+
+    /// Waits until something can be done, and takes note of what: signals and time are seen to, the inputs are in
+    /// `ready`.
+    fn wait(&mut self) -> Result<(), Errno> {
+        let mut tokens = vec![Token::Signals];
+        let mut fds = vec![PollFd::new(self.caught, PollFlags::IN)];
+        let stdout = rustix::stdio::stdout();
+        if self.out.is_blocked() {
+            tokens.push(Token::Output);
+            fds.push(PollFd::new(&stdout, PollFlags::OUT));
+        } else if self.out.is_connected() {
+            // A reader that leaves is noticed while there is nothing to write, too.
+            tokens.push(Token::Output);
+            fds.push(PollFd::new(&stdout, PollFlags::empty()));
+        }
+        if let Some(lines) = self.lines.as_ref().filter(|_| self.jobs.has_slot() && self.jobs.queue.is_empty()) {
+            tokens.push(Token::Lines);
+            fds.push(PollFd::new(&lines.source, PollFlags::IN));
+        }
+        self.ready.clear();
+        for (index, stream) in self.streams.iter().enumerate() {
+            let Some(stream) = stream else { continue };
+            if self.place(stream, index) == Place::Nowhere {
+                continue;
+            }
+            if stream.leftover || stream.ended || stream.left.is_some() {
+                self.ready.push(index);
+            } else {
+                tokens.push(Token::Stream(index));
+                fds.push(PollFd::new(&stream.source, PollFlags::IN));
+            }
+        }
+        if self.ready.is_empty() {
+            poll::wait_until(&mut fds, self.jobs.deadline())?;
+        } else {
+            poll::look(&mut fds);
+        }
+        let (mut signals, mut lines, mut output) = (false, false, PollFlags::empty());
+        for (token, fd) in tokens.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty()) {
+            match token {
+                Token::Signals => signals = true,
+                Token::Lines => lines = true,
+                Token::Output => output = fd.revents(),
+                Token::Stream(index) => self.ready.push(*index),
+            }
+        }
+        drop(fds);
+        if signals {
+            self.take_signals();
+        }
+        if !self.jobs.is_idle() {
+            self.look_at_time();
+        }
+        if lines {
+            self.read_lines();
+        }
+        if !output.is_empty() {
+            self.write(output)?;
+        }
+        Ok(())
+    }
+
+    /// The output has room, or its reader is gone.
+    fn write(&mut self, events: PollFlags) -> Result<(), Errno> {
+        if !self.out.is_blocked() {
+            let gone = events.intersects(PollFlags::ERR | PollFlags::HUP);
+            return if gone { Err(Errno::PIPE) } else { Ok(()) };
+        }
+        self.out.unblock();
+        if let Some((index, length)) = self.owed.take() {
+            if let Some(stream) = &mut self.streams[index] {
+                let written = self.out.write(&stream.source.buffer.bytes()[..length])?;
+                stream.source.buffer.take(written);
+                if written < length {
+                    self.owed = Some((index, length - written));
+                    return Ok(());
+                }
+            }
+        }
+        self.out.flush()
+    }
+
+    /// Sees to signals, and to commands that have ended.
+    fn take_signals(&mut self) {
+        while let Some(signal) = self.caught.next() {
+            if PASSED_ON.contains(&signal) {
+                self.interrupt(signal);
+            }
+        }
+        while let Some((pid, ended)) = spawn::reap() {
+            self.jobs.ended(pid, ended);
+        }
+    }
+
+    fn interrupt(&mut self, signal: Signal) {
+        if self.stop.is_some() {
+            // Whoever asks twice doesn't want to wait.
+            self.jobs.kill();
+            self.abandoned = true;
+            return;
+        }
+        self.stop = Some(Stop::Signal(signal));
+        self.abandoned = self.jobs.is_idle();
+        self.jobs.stop(signal);
+        self.start_none();
+        let jobs = &self.jobs;
+        for stream in self.streams.iter_mut().flatten() {
+            // What was read of other inputs goes out, and no more is read.
+            if jobs.label(stream.number).is_none() {
+                stream.left = Some(0);
+            }
+        }
+    }
+
+    /// The output takes no more.
+    fn lose_output(&mut self, errno: Errno) {
+        if !matches!(self.stop, Some(Stop::Signal(_))) {
+            self.stop = Some(Stop::Output(errno));
+        }
+        self.abandoned = true;
+        self.out.clear();
+        self.owed = None;
+        self.streams.clear();
+        self.free.clear();
+        self.open = 0;
+        self.holder = None;
+        if let Some(order) = &mut self.order {
+            order.waiting.clear();
+        }
+        self.jobs.outputs_ended();
+        self.jobs.stop(Signal::SIGTERM);
+        self.lines = None;
+    }
+
+    /// Ends what has had its time.
+    fn look_at_time(&mut self) {
+        for number in self.jobs.look_at_time() {
+            if let Some(label) = self.jobs.label(number) {
+                let reason = "another process keeps its output open after its end; closed";
+                report::reason(NAME, Subject::Name(&label.said), reason);
+            }
+            for stream in self.streams.iter_mut().flatten().filter(|stream| stream.number == number) {
+                // What is there already may be the command's own.
+                stream.left = Some(stream.source.unread());
+            }
+        }
+    }
+
+    /// Reads further commands once.
+    fn read_lines(&mut self) {
+        let Some(lines) = &mut self.lines else { return };
+        let most = usize::try_from(MAX_RECORD).unwrap_or(usize::MAX);
+        let ended = match lines.source.read(most) {
+            Ok(count) => count == 0,
+            Err(Errno::AGAIN) => return,
+            Err(errno) => {
+                self.failed = true;
+                report::failure(NAME, lines.name.subject(), errno);
+                true
+            }
+        };
+        let mut found = VecDeque::new();
+        let buffer = &mut lines.source.buffer;
+        loop {
+            let bytes = buffer.bytes();
+            let length = memchr(b'\n', bytes);
+            if length.is_none() && (!ended || bytes.is_empty()) {
+                break;
+            }
+            let length = length.unwrap_or(bytes.len());
+            let line = &bytes[..length];
+            if !line.trim_ascii().is_empty() {
+                use std::os::unix::ffi::OsStrExt;
+                found.push_back(std::ffi::OsStr::from_bytes(line).to_owned());
+            }
+            buffer.take(length + 1);
+        }
+        if ended {
+            self.lines = None;
+        }
+        for command in found {
+            let number = self.numbers;
+            self.numbers += 1;
+            self.queue(number, plan::command_label(None, &command), command);
+        }
+    }
+
+    /// Reads the inputs that are ready, each in its turn, and passes on what they give.
+    fn read(&mut self) -> Result<(), Errno> {
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.sort_unstable();
+        let first = ready.partition_point(|index| *index < self.next);
+        ready.rotate_left(first);
+        let turn = (TURN.1 / ready.len().max(1)).clamp(TURN.0, TURN.1);
+        for index in &ready {
+            let Some(mut stream) = self.streams.get_mut(*index).and_then(Option::take) else { continue };
+            let place = self.place(&stream, *index);
+            if place == Place::Nowhere {
+                self.streams[*index] = Some(stream);
+                continue;
+            }
+            if self.serve(&mut stream, *index, place, turn)? {
+                self.remove(*index, stream);
+            } else {
+                self.streams[*index] = Some(stream);
+            }
+            self.next = index + 1;
+        }
+        self.ready = ready;
+        Ok(())
+    }
+
+    /// Reads one input, at most about `most` bytes, and passes on its records; whether it is at its end.
+    fn serve(&mut self, stream: &mut Stream, index: usize, place: Place, most: usize) -> Result<bool, Errno> {
+        let mut left = most;
+        self.dresser.begin(&stream.label);
+        loop {
+            stream.leftover = true;
+            while !self.is_full(place) {
+                let cut = stream.cutter.next(self.plan.rules, stream.source.buffer.bytes(), stream.ended);
+                match cut {
+                    Cut::Nothing => {
+                        stream.leftover = false;
+                        break;
+                    }
+                    Cut::TooLong => {
+                        let reason = format!("a record is longer than {} bytes", self.plan.rules.max);
+                        self.fail(stream, |subject| report::reason(NAME, subject, &reason));
+                        return Ok(true);
+                    }
+                    cut => self.pass_on(cut, stream, index, place)?,
+                }
+            }
+            if stream.leftover || left == 0 {
+                return Ok(false);
+            }
+            if stream.ended {
+                return Ok(true);
+            }
+            if !self.fill(stream, &mut left) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reads once; whether that changed anything, and there is time for it.
+    fn fill(&mut self, stream: &mut Stream, left: &mut usize) -> bool {
+        if stream.left == Some(0) {
+            stream.ended = true;
+            return true;
+        }
+        match stream.source.read(self.plan.rules.max.saturating_add(1)) {
+            Ok(0) => stream.ended = true,
+            Ok(count) => {
+                if let Some(left) = &mut stream.left {
+                    *left = left.saturating_sub(count as u64);
+                }
+                // Less than half a pipe: it is empty now, most likely.
+                *left = if count < ENOUGH / 2 && !stream.source.is_file() { 0 } else { left.saturating_sub(count) };
+                self.dresser.begin(&stream.label);
+            }
+            Err(Errno::AGAIN) if stream.left.is_some() => stream.ended = true,
+            Err(Errno::AGAIN) => return false,
+            Err(errno) => {
+                self.fail(stream, |subject| report::failure(NAME, subject, errno));
+                stream.ended = true;
+            }
+        }
+        true
+    }
+
+    fn fail(&mut self, stream: &Stream, say: impl FnOnce(Subject<'_>)) {
+        self.failed = true;
+        say(stream.name.subject());
+    }
+
+    /// Whether no more can go to this place for now.
+    fn is_full(&self, place: Place) -> bool {
+        match place {
+            Place::Live => self.out.is_blocked(),
+            Place::Kept => !self.order.as_ref().is_some_and(Order::has_room),
+            Place::Nowhere => true,
+        }
+    }
+
+    /// Passes on what the cutter says.
+    fn pass_on(&mut self, cut: Cut, stream: &mut Stream, index: usize, place: Place) -> Result<(), Errno> {
+        match cut {
+            Cut::Piece { last, .. } => self.hold(stream.number, (!last).then_some(index)),
+            Cut::Unterminated { first: false, .. } => self.hold(stream.number, None),
+            _ => {}
+        }
+        if place == Place::Kept {
+            self.keep(cut, stream);
+            return Ok(());
+        }
+        match cut {
+            Cut::Whole(length) | Cut::Piece { length, .. } if self.dresser.is_plain() && length >= PAGE => {
+                return self.write_through(stream, index, length);
+            }
+            _ => {}
+        }
+        let enough = self.out.held().len() + ENOUGH;
+        let taken = dress(&self.dresser, cut, stream, enough, self.out.held());
+        stream.source.buffer.take(taken);
+        if self.out.held().len() >= ENOUGH { self.out.flush() } else { Ok(()) }
+    }
+
+    /// Writes bytes from where they are.
+    fn write_through(&mut self, stream: &mut Stream, index: usize, length: usize) -> Result<(), Errno> {
+        self.out.flush()?;
+        if !self.out.is_empty() {
+            self.out.held().extend_from_slice(&stream.source.buffer.bytes()[..length]);
+            stream.source.buffer.take(length);
+            return Ok(());
+        }
+        let written = self.out.write(&stream.source.buffer.bytes()[..length])?;
+        stream.source.buffer.take(written);
+        if written < length {
+            self.owed = Some((index, length - written));
+        }
+        Ok(())
+    }
+
+    /// Keeps records until it is their turn.
+    fn keep(&mut self, cut: Cut, stream: &mut Stream) {
+        let Some(order) = &mut self.order else { return };
+        let Some(waiting) = order.waiting.get_mut(&stream.number) else { return };
+        let before = waiting.tail.len();
+        let taken = dress(&self.dresser, cut, stream, usize::MAX, &mut waiting.tail);
+        let added = waiting.tail.len() - before;
+        stream.source.buffer.take(taken);
+        let kept = order.added(stream.number, added, false);
+        self.say_of_file(kept);
+    }
+
+    /// An input is in the middle of a long record, or at its end.
+    fn hold(&mut self, number: usize, index: Option<usize>) {
+        match &mut self.order {
+            None => self.holder = index,
+            Some(order) => {
+                if let Some(waiting) = order.waiting.get_mut(&number) {
+                    waiting.holder = index;
+                }
+            }
+        }
+    }
+}
+
+/// Appends what the cutter says to `out`, with what is put in front of records, until there is `enough`; returns how many
+/// bytes of the input that took.
+fn dress(dresser: &Dresser, cut: Cut, stream: &Stream, enough: usize, out: &mut Vec<u8>) -> usize {
+    let bytes = stream.source.buffer.bytes();
+    match cut {
+        Cut::Nothing | Cut::TooLong => 0,
+        Cut::Whole(length) if dresser.is_plain() => {
+            out.extend_from_slice(&bytes[..length]);
+            length
+        }
+        Cut::Whole(length) => dresser.records(&bytes[..length], stream.kind, enough, out),
+        Cut::Piece { length, first, .. } => {
+            dresser.piece(&bytes[..length], first, out);
+            length
+        }
+        Cut::Unterminated { length, first } => {
+            dresser.unterminated(&bytes[..length], first, stream.kind, out);
+            length
+        }
+    }
+}
+
+const IS_OUTPUT: &str = "input file is output file";
