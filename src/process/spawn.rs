@@ -121,9 +121,15 @@ impl fmt::Display for Group {
     }
 }
 
+/// Makes this program the parent of those that its commands leave behind, so that [`reap`] takes them too when they end,
+/// and a group is known to be empty at once. Where that fails, the first process of the system takes them in its time.
+pub fn adopt_orphans() {
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
 /// Takes the next command that has ended, without waiting: its process number and how. None when none has, for now.
 ///
-/// It may be a child that was inherited over execve(2), which nobody here knows.
+/// It may be a child that was inherited over execve(2), or one that a command has left behind, which nobody here knows.
 #[must_use]
 pub fn reap() -> Option<(Pid, Ended)> {
     loop {

@@ -44,7 +44,7 @@ struct Job {
     timed_out: bool,
     /// It was told to end, and this is when SIGKILL follows.
     kill: Option<Instant>,
-    killed: bool,
+    killed: Option<Instant>,
     /// It was told to end for what is no fault of its own.
     innocent: bool,
     /// Its outputs are not waited for any longer.
@@ -113,7 +113,7 @@ impl<'a> Jobs<'a> {
             timeout: self.rules.timeout.and_then(|limit| now.checked_add(limit)),
             timed_out: false,
             kill: None,
-            killed: false,
+            killed: None,
             innocent: false,
             let_go: false,
         });
@@ -192,8 +192,8 @@ impl<'a> Jobs<'a> {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let deadlines = self.running.iter().flat_map(|job| {
             let let_go = job.end_of_grace(self.rules.grace).filter(|_| !job.let_go && job.open > 0);
-            let kill = job.kill.filter(|_| !job.killed);
-            let look = (job.kill.is_some() && job.ended.is_some() && job.open == 0 && !job.killed)
+            let kill = job.kill.filter(|_| job.killed.is_none());
+            let look = (job.kill.is_some() && job.ended.is_some() && job.open == 0 && job.killed.is_none())
                 .then(|| Instant::now() + LOOK);
             [job.timeout, kill, let_go, look]
         });
@@ -213,7 +213,7 @@ impl<'a> Jobs<'a> {
                 failed |= !job.innocent;
                 job.tell(Signal::SIGTERM, self.rules.grace);
             }
-            if is_over(job.kill) && !job.killed {
+            if is_over(job.kill) && job.killed.is_none() {
                 job.kill();
             }
             if is_over(job.end_of_grace(self.rules.grace)) && !job.let_go && job.open > 0 {
@@ -315,18 +315,22 @@ impl Job {
     }
 
     fn kill(&mut self) {
-        self.killed = true;
+        self.killed = Some(Instant::now());
         if self.is_there() {
             let _ = self.group.signal(Signal::SIGKILL);
         }
     }
 
-    /// When its outputs have been waited for long enough.
+    /// When its outputs have been waited for long enough. What was told to end is killed before.
     fn end_of_grace(&self, grace: Duration) -> Option<Instant> {
-        self.ended.and_then(|(_, at)| at.checked_add(grace))
+        let (_, ended) = self.ended?;
+        let from = if self.kill.is_some() { ended.max(self.killed?) } else { ended };
+        from.checked_add(grace)
     }
 
     fn is_done(&self) -> bool {
-        self.ended.is_some() && self.open == 0 && (self.kill.is_none() || self.killed || !self.group.has_members())
+        self.ended.is_some()
+            && self.open == 0
+            && (self.kill.is_none() || self.killed.is_some() || !self.group.has_members())
     }
 }

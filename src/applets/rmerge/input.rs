@@ -84,6 +84,10 @@ impl Source {
     }
 
     fn inherited(fd: OwnedFd) -> Result<Self, Errno> {
+        // Of one that can't be read poll(2) says nothing.
+        if rustix::fs::fcntl_getfl(&fd)? & OFlags::RWMODE == OFlags::WRONLY {
+            return Err(Errno::BADF);
+        }
         let file = kind(&rustix::fs::fstat(&fd)?) == FileType::RegularFile;
         Ok(Self::new(fd, !file, file))
     }

@@ -3,22 +3,18 @@
 //! While there is something to write for which the output has no room, no input that goes straight to the output is read;
 //! so memory is bounded by what one read brings. With --order=input the others are still read, into what [`order`] keeps.
 
-use std::collections::VecDeque;
-use std::ffi::OsString;
-use std::os::fd::AsFd;
-
-use memchr::memchr;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
-use super::commands::{Jobs, Pending};
+use super::NAME;
+use super::commands::Jobs;
 use super::decorate::Dresser;
-use super::input::{Refusal, Source, Stream};
+use super::input::{Source, Stream};
 use super::order::Order;
 use super::output::{ENOUGH, Output};
-use super::plan::{self, Label, Plan, What};
+use super::plan::Plan;
 use super::records::{Cut, Cutter};
-use super::{MAX_RECORD, NAME};
+use super::start::{self, Lines};
 use crate::error::{Error, FAILED, Named};
 use crate::fdio::pipe::PAGE;
 use crate::fdio::signal::{self, Caught, Inherited, Signal};
@@ -30,9 +26,6 @@ use crate::report::{self, Subject};
 /// How much is read of one input before it is the next one's turn, in bytes, at least and, where few are busy, at most.
 const TURN: (usize, usize) = (64 * 1024, 1 << 20);
 
-/// Descriptors that are open besides inputs: standard ones, signals, a file, what starting a command takes for a moment.
-const OWN_FILES: u64 = 16;
-
 /// The signals that are passed on to commands.
 const PASSED_ON: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
@@ -42,7 +35,7 @@ pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
         return Err(output_failed(Errno::BADF));
     }
     let files = Files::raise();
-    let jobs = check_descriptors(plan, &files)?;
+    let jobs = start::check_descriptors(plan, &files)?;
     // A reader that leaves ends the commands first, and then this program.
     let pipe_signal = signal::ignore(Signal::SIGPIPE);
     if pipe_signal == Inherited::Default {
@@ -50,6 +43,9 @@ pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
     }
     let caught = Caught::new(&[&PASSED_ON[..], &[Signal::SIGCHLD, Signal::SIGPIPE]].concat());
     let caught = caught.map_err(|errno| Error::System(Named::Words("signals"), errno))?;
+    if plan.has_commands() {
+        spawn::adopt_orphans();
+    }
     let terminal = rustix::termios::isatty(rustix::stdio::stdout());
     let dresser = Dresser::new(plan, terminal).map_err(|wrong| Error::Refused(Named::Words("frames"), wrong.reason))?;
     let mut merge = Merge {
@@ -96,22 +92,6 @@ fn output_failed(errno: Errno) -> Error {
     Error::System(Named::Words("standard output"), errno)
 }
 
-/// Whether the descriptors suffice for all inputs; and for how many commands at once.
-fn check_descriptors(plan: &Plan, files: &Files) -> Result<usize, Error> {
-    let commands = plan.inputs.iter().filter(|input| matches!(input.what, What::Command(_))).count();
-    let each = 1 + u64::from(plan.commands.stderr);
-    let at_once =
-        plan.commands.jobs.map_or(commands, |jobs| commands.min(jobs)).max(usize::from(plan.commands_from.is_some()));
-    let needed = OWN_FILES + (plan.inputs.len() - commands) as u64 + each * at_once as u64;
-    let most = files.most().unwrap_or(u64::MAX);
-    if needed > most {
-        let words = format!("all inputs together need {needed} open files, and the limit is {most} (see ulimit -n)");
-        return Err(Error::Refused(Named::Words("too many inputs"), words));
-    }
-    let room = usize::try_from((most - needed) / each).unwrap_or(usize::MAX).saturating_add(at_once);
-    Ok(plan.commands.jobs.unwrap_or(usize::MAX).min(room))
-}
-
 /// Why a run ends before its inputs do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
@@ -139,21 +119,15 @@ enum Token {
     Stream(usize),
 }
 
-/// Where further commands come from.
-struct Lines {
-    source: Source,
-    name: Named,
-}
-
 /// A run.
-struct Merge<'a> {
-    plan: &'a Plan,
-    files: &'a Files,
-    caught: &'a Caught,
-    dresser: Dresser,
+pub(super) struct Merge<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) files: &'a Files,
+    pub(super) caught: &'a Caught,
+    pub(super) dresser: Dresser,
     out: Output,
     /// The inputs; None where one has ended.
-    streams: Vec<Option<Stream>>,
+    pub(super) streams: Vec<Option<Stream>>,
     free: Vec<usize>,
     /// How many inputs are open.
     open: usize,
@@ -163,94 +137,31 @@ struct Merge<'a> {
     holder: Option<usize>,
     /// So many bytes of this input's buffer are to be written before anything else.
     owed: Option<(usize, usize)>,
-    order: Option<Order>,
-    jobs: Jobs<'a>,
-    lines: Option<Lines>,
+    pub(super) order: Option<Order>,
+    pub(super) jobs: Jobs<'a>,
+    pub(super) lines: Option<Lines>,
     /// The number of the next command that comes by a line.
-    numbers: usize,
+    pub(super) numbers: usize,
     /// How many types of frames are in use.
-    kinds: u8,
+    pub(super) kinds: u8,
     /// The inputs that may be read.
     ready: Vec<usize>,
     stop: Option<Stop>,
     /// What has not been written is not waited for any longer.
     abandoned: bool,
-    failed: bool,
+    pub(super) failed: bool,
 }
 
 impl Merge<'_> {
-    /// Opens the inputs, and queues the commands.
-    fn open(&mut self) -> Result<(), Error> {
-        if let Some(path) = &self.plan.commands_from {
-            let (what, name) = if path == "-" {
-                (What::Stdin, Named::Words("standard input"))
-            } else {
-                (What::Path(path.clone()), path.clone().into())
-            };
-            let source = Source::open(&what, false).map_err(|refusal| match refusal {
-                Refusal::System(errno) => Error::System(name.clone(), errno),
-                Refusal::IsOutput => Error::Refused(name.clone(), IS_OUTPUT.to_owned()),
-            })?;
-            self.lines = Some(Lines { source, name });
-        }
-        let plan = self.plan;
-        for (number, input) in plan.inputs.iter().enumerate() {
-            if let What::Command(command) = &input.what {
-                self.queue(number, input.label.clone(), command.clone());
-                continue;
-            }
-            let kind = self.take_kinds(1).unwrap_or(u8::MAX);
-            let name = match &input.what {
-                What::Stdin => Named::Words("standard input"),
-                _ => input.label.said.clone().into(),
-            };
-            match Source::open(&input.what, plan.follow) {
-                Ok(source) => {
-                    self.expect(number, 1);
-                    let label = self.dresser.label(&input.label.shown, false);
-                    self.add(source, number, kind, label, name);
-                }
-                Err(refusal) => {
-                    self.failed = true;
-                    match refusal {
-                        Refusal::System(errno) => report::failure(NAME, name.subject(), errno),
-                        Refusal::IsOutput => report::reason(NAME, name.subject(), IS_OUTPUT),
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes types for the frames of inputs; None when all are taken.
-    fn take_kinds(&mut self, count: u8) -> Option<u8> {
-        let first = self.kinds.checked_add(1)?;
-        self.kinds = self.kinds.checked_add(count)?;
-        Some(first)
-    }
-
-    /// Queues a command.
-    fn queue(&mut self, number: usize, label: Label, command: OsString) {
-        let count = 1 + u8::from(self.plan.commands.stderr);
-        let kind = self.take_kinds(count);
-        if kind.is_none() && matches!(self.plan.dress, plan::Dress::Frames) {
-            self.failed = true;
-            report::reason(NAME, Subject::Name(&label.said), "not run: --frames tells at most 255 inputs apart");
-            return;
-        }
-        self.expect(number, usize::from(count));
-        self.jobs.queue.push_back(Pending { number, label, command, kind: kind.unwrap_or(u8::MAX) });
-    }
-
     /// An argument has so many inputs, which may still have to be opened.
-    fn expect(&mut self, number: usize, count: usize) {
+    pub(super) fn expect(&mut self, number: usize, count: usize) {
         if let Some(order) = &mut self.order {
             order.waiting.entry(number).or_default().open += count;
         }
     }
 
     /// One of an argument's inputs has ended, or was never opened.
-    fn expect_less(&mut self, number: usize) {
+    pub(super) fn expect_less(&mut self, number: usize) {
         let Some(order) = &mut self.order else { return };
         let Some(waiting) = order.waiting.get_mut(&number) else { return };
         waiting.open = waiting.open.saturating_sub(1);
@@ -260,7 +171,7 @@ impl Merge<'_> {
         }
     }
 
-    fn add(&mut self, source: Source, number: usize, kind: u8, label: Vec<u8>, name: Named) {
+    pub(super) fn add(&mut self, source: Source, number: usize, kind: u8, label: Vec<u8>, name: Named) {
         let stream = Stream {
             source,
             cutter: Cutter::default(),
@@ -313,47 +224,6 @@ impl Merge<'_> {
         self.read()?;
         self.jobs.conclude();
         self.out.flush()
-    }
-
-    /// Starts commands while there are some and may be more.
-    fn start_commands(&mut self) {
-        if self.jobs.is_stopped() {
-            self.start_none();
-        }
-        while self.jobs.has_slot() {
-            let Some(pending) = self.jobs.queue.pop_front() else { return };
-            let (number, label) = (pending.number, pending.label.clone());
-            if let Err(errno) = self.start(pending) {
-                self.jobs.failed_to_start(number, &label, errno);
-                for _ in 0..=usize::from(self.plan.commands.stderr) {
-                    self.expect_less(number);
-                }
-            }
-        }
-    }
-
-    /// Forgets the commands that were not started.
-    fn start_none(&mut self) {
-        self.lines = None;
-        let Some(order) = &mut self.order else { return };
-        let streams = &self.streams;
-        for (number, waiting) in &mut order.waiting {
-            waiting.open = streams.iter().flatten().filter(|stream| stream.number == *number).count();
-        }
-    }
-
-    fn start(&mut self, pending: Pending) -> Result<(), Errno> {
-        let (stdout, stdout_writer) = Source::pipe()?;
-        let stderr = if self.plan.commands.stderr { Some(Source::pipe()?) } else { None };
-        let (number, kind, label) = (pending.number, pending.kind, pending.label.clone());
-        let stderr_writer = stderr.as_ref().map(|(_, writer)| writer.as_fd());
-        self.jobs.start(pending, stdout_writer.as_fd(), stderr_writer, self.caught, self.files)?;
-        let outputs = [Some((stdout, stdout_writer)), stderr];
-        for ((source, _), errors) in outputs.into_iter().flatten().zip([false, true]) {
-            let text = self.dresser.label(&label.shown, errors);
-            self.add(source, number, kind.saturating_add(u8::from(errors)), text, label.said.clone().into());
-        }
-        Ok(())
     }
 
     /// Writes what waits of the argument whose turn it is, and goes on to the next where all of it is written.
@@ -417,7 +287,7 @@ impl Merge<'_> {
         if self.out.is_blocked() {
             tokens.push(Token::Output);
             fds.push(PollFd::new(&stdout, PollFlags::OUT));
-        } else if self.out.is_connected() {
+        } else if self.out.is_connected() && !matches!(self.stop, Some(Stop::Output(_))) {
             // A reader that leaves is noticed while there is nothing to write, too.
             tokens.push(Token::Output);
             fds.push(PollFd::new(&stdout, PollFlags::empty()));
@@ -509,15 +379,16 @@ impl Merge<'_> {
             return;
         }
         self.stop = Some(Stop::Signal(signal));
-        self.abandoned = self.jobs.is_idle();
+        // Where there are no commands, only what the output takes at once goes out.
+        self.abandoned = !self.plan.has_commands();
         self.jobs.stop(signal);
         self.start_none();
         let jobs = &self.jobs;
-        for stream in self.streams.iter_mut().flatten() {
+        for (index, stream) in self.streams.iter_mut().enumerate() {
+            let Some(stream) = stream.as_mut().filter(|stream| jobs.label(stream.number).is_none()) else { continue };
             // What was read of other inputs goes out, and no more is read.
-            if jobs.label(stream.number).is_none() {
-                stream.left = Some(0);
-            }
+            stream.left = Some(0);
+            self.ready.push(index);
         }
     }
 
@@ -536,8 +407,8 @@ impl Merge<'_> {
         if let Some(order) = &mut self.order {
             order.waiting.clear();
         }
-        self.jobs.outputs_ended();
         self.jobs.stop(Signal::SIGTERM);
+        self.jobs.outputs_ended();
         self.lines = None;
     }
 
@@ -552,45 +423,6 @@ impl Merge<'_> {
                 // What is there already may be the command's own.
                 stream.left = Some(stream.source.unread());
             }
-        }
-    }
-
-    /// Reads further commands once.
-    fn read_lines(&mut self) {
-        let Some(lines) = &mut self.lines else { return };
-        let most = usize::try_from(MAX_RECORD).unwrap_or(usize::MAX);
-        let ended = match lines.source.read(most) {
-            Ok(count) => count == 0,
-            Err(Errno::AGAIN) => return,
-            Err(errno) => {
-                self.failed = true;
-                report::failure(NAME, lines.name.subject(), errno);
-                true
-            }
-        };
-        let mut found = VecDeque::new();
-        let buffer = &mut lines.source.buffer;
-        loop {
-            let bytes = buffer.bytes();
-            let length = memchr(b'\n', bytes);
-            if length.is_none() && (!ended || bytes.is_empty()) {
-                break;
-            }
-            let length = length.unwrap_or(bytes.len());
-            let line = &bytes[..length];
-            if !line.trim_ascii().is_empty() {
-                use std::os::unix::ffi::OsStrExt;
-                found.push_back(std::ffi::OsStr::from_bytes(line).to_owned());
-            }
-            buffer.take(length + 1);
-        }
-        if ended {
-            self.lines = None;
-        }
-        for command in found {
-            let number = self.numbers;
-            self.numbers += 1;
-            self.queue(number, plan::command_label(None, &command), command);
         }
     }
 
@@ -777,5 +609,3 @@ fn dress(dresser: &Dresser, cut: Cut, stream: &Stream, enough: usize, out: &mut 
         }
     }
 }
-
-const IS_OUTPUT: &str = "input file is output file";

@@ -1,6 +1,6 @@
 //! rmerge: many inputs into one stream, record by record.
 //!
-//! This file is the command line, and [`plan`] makes plain data of it. [`merge`] is the loop; [`input`] opens and reads,
+//! This file is the command line, and [`plan`] makes plain data of it. [`merge`] is the loop and [`start`] how inputs come into it; [`input`] reads,
 //! [`records`] tells where records end, [`decorate`] puts labels and times in front of them, [`order`] keeps what has to
 //! wait for its turn, [`output`] writes without waiting, and [`commands`] knows what runs.
 
@@ -12,6 +12,7 @@ mod order;
 mod output;
 mod plan;
 mod records;
+mod start;
 
 use std::ffi::OsString;
 use std::time::Duration;

@@ -151,6 +151,11 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether commands are run.
+    pub(super) fn has_commands(&self) -> bool {
+        self.commands_from.is_some() || self.inputs.iter().any(|input| matches!(input.what, What::Command(_)))
+    }
+
     fn check_frames(&self, sources: usize) -> Result<(), Error> {
         if self.rules.max > super::FRAME_MOST {
             return Err(wrong_usage("--max-record: a frame has at most 1 MiB"));
