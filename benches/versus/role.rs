@@ -2,23 +2,31 @@
 
 use std::fs::OpenOptions;
 use std::io::IoSlice;
+use std::os::fd::AsFd;
 
 use rustix::pipe::{IoSliceRaw, SpliceFlags};
 
 /// `produce write BYTES`, `produce vmsplice BYTES`, `produce lines LENGTH BYTES`, `produce frames LENGTH BYTES`,
-/// `consume read`, `consume splice`, and `tokio …`, a peer of rframe.
+/// `produce fifo LENGTH BYTES FIFO...` (lines into the last of them, while it has all of them open), `consume read`, `consume splice`, and `tokio …`, a peer of rframe.
 pub(crate) fn play(arguments: &[String]) {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["produce", "write", bytes] => write(bytes.parse().unwrap()),
         ["produce", "vmsplice", bytes] => vmsplice(bytes.parse().unwrap()),
         ["produce", "lines", length, bytes] => {
-            repeat(&[&vec![b'x'; length.parse().unwrap()][..], b"\n"].concat(), bytes.parse().unwrap());
+            let line = [&vec![b'x'; length.parse().unwrap()][..], b"\n"].concat();
+            repeat(rustix::stdio::stdout(), &line, bytes.parse().unwrap());
+        }
+        ["produce", "fifo", length, bytes, fifos @ ..] => {
+            let open = |fifo: &&str| OpenOptions::new().write(true).open(fifo).unwrap();
+            let fifos: Vec<_> = fifos.iter().map(open).collect();
+            let line = [&vec![b'x'; length.parse().unwrap()][..], b"\n"].concat();
+            repeat(fifos.last().unwrap(), &line, bytes.parse().unwrap());
         }
         ["produce", "frames", length, bytes] => {
             let payload = vec![b'x'; length.parse().unwrap()];
             let header = u32::try_from(payload.len()).unwrap().to_be_bytes();
-            repeat(&[&header[..], &payload].concat(), bytes.parse().unwrap());
+            repeat(rustix::stdio::stdout(), &[&header[..], &payload].concat(), bytes.parse().unwrap());
         }
         ["tokio", work] => crate::tokio_codec::run(work),
         ["consume", "read"] => read(),
@@ -35,14 +43,14 @@ fn write(mut bytes: usize) {
     }
 }
 
-/// Writes `record` over and over, whole, in blocks of about 64 KiB or of one record, until it is at least `bytes` bytes.
-fn repeat(record: &[u8], bytes: usize) {
+/// Writes to a descriptor `record` over and over, whole, in blocks of about 64 KiB or of one record, until it is at least `bytes` bytes.
+fn repeat(to: impl AsFd, record: &[u8], bytes: usize) {
     let block = record.repeat((64 * 1024 / record.len()).max(1));
     let mut left = bytes;
     while left > 0 {
         let mut rest = &block[..];
         while !rest.is_empty() {
-            rest = &rest[rustix::io::write(rustix::stdio::stdout(), rest).unwrap()..];
+            rest = &rest[rustix::io::write(&to, rest).unwrap()..];
         }
         left = left.saturating_sub(block.len());
     }
