@@ -24,8 +24,8 @@ fn peers() -> &'static [Tool] {
     static PEERS: OnceLock<Vec<Tool>> = OnceLock::new();
     PEERS.get_or_init(|| {
         tool::present([
-            ("line-buffer", vec!["parallel".into(), "--line-buffer".into()], "GNU parallel"),
-            ("parallel -k", vec!["parallel".into(), "-k".into()], "GNU parallel"),
+            ("line-buffer", vec!["parallel".into(), "--line-buffer".into()], "GNU Parallel"),
+            ("parallel -k", vec!["parallel".into(), "-k".into()], "GNU Parallel"),
             ("moreutils", vec!["parallel.moreutils".into()], "parallel [OPTIONS]"),
             ("xargs", vec!["xargs".into()], "--max-procs"),
             ("cat", vec!["cat".into()], "GNU coreutils"),
@@ -48,7 +48,7 @@ fn line(name: &str) -> Option<String> {
         "parallel -k" => format!("parallel -k -j {COMMANDS} ::: {}", quoted(&each)),
         "moreutils" => format!("parallel.moreutils -j {COMMANDS} -- {}", quoted(&each)),
         // Its lines are torn.
-        "xargs" => format!("yes | head -n {COMMANDS} | xargs -P {COMMANDS} -I x sh -c \"{each} | cat\""),
+        "xargs" => format!("yes | head -n {COMMANDS} | xargs -P {COMMANDS} -I {{}} sh -c \"{each} | cat\""),
         "cat" => format!("{} | cat", produce(BYTES)),
         _ => return None,
     })
