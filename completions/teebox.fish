@@ -31,6 +31,7 @@ complete -c teebox -n "__fish_teebox_needs_command" -l list -d 'Print the names 
 complete -c teebox -n "__fish_teebox_needs_command" -l force -d 'Replace files in DIR that are not links to teebox'
 complete -c teebox -n "__fish_teebox_needs_command" -l relative -d 'Make links that stay right when DIR and the binary move together'
 complete -c teebox -n "__fish_teebox_needs_command" -f -a "rframe" -d 'Turn records into length-prefixed frames and back'
+complete -c teebox -n "__fish_teebox_needs_command" -f -a "rmerge" -d 'Merge many inputs, and the output of commands, into one stream of whole records'
 complete -c teebox -n "__fish_teebox_needs_command" -f -a "rpipesz" -d 'Show and set the size of pipe buffers'
 complete -c teebox -n "__fish_teebox_needs_command" -f -a "rtee" -d 'Copy standard input to standard output and to every FILE'
 complete -c teebox -n "__fish_teebox_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -108,6 +109,33 @@ complete -c teebox -n "__fish_teebox_using_subcommand rframe; and __fish_seen_su
 complete -c teebox -n "__fish_teebox_using_subcommand rframe; and __fish_seen_subcommand_from decode" -l version -d 'Show the version and exit'
 complete -c teebox -n "__fish_teebox_using_subcommand rframe; and __fish_seen_subcommand_from formats" -l help -d 'Show this help and exit'
 complete -c teebox -n "__fish_teebox_using_subcommand rframe; and __fish_seen_subcommand_from formats" -l version -d 'Show the version and exit'
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l run -d 'Merge the standard output of this shell command; may be given several times' -r -f -a "(__fish_complete_command)"
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l run-from -d 'Run the commands in FILE, or standard input if `-`, one a line' -r -F
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -s j -l jobs -d 'Run at most N commands at once [default: all; with --run-from one a processor]' -r
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l timeout -d 'End a command that runs longer: SIGTERM, and after --grace SIGKILL; 0 is no limit' -r
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l grace -d 'How long to wait for what has been told to end, or outlives its command [default: 5]' -r
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l status -d 'The exit status: first (that failed, by the arguments), worst, any (0 if one succeeded), a LABEL [default: first]' -r
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l max-record -d 'Keep records of up to SIZE bytes together [default: 1M]' -r
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l long-record -d 'What to do with a longer one: hold the output for it, split it, or end its input [default: hold]' -r -f -a "hold\t'the output stays with its input until it ends'
+split\t'it is split'
+error\t'it ends its input'"
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l order -d 'Records as they arrive, or each input whole, in the order of the arguments [default: arrival]' -r -f -a "arrival\t'records as they arrive'
+input\t'each input whole, in their order'"
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l memory -d 'With --order=input, keep at most SIZE bytes of what waits in memory [default: 64M]' -r
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l label -d 'Put the label in front of each record [default FORMAT: \'[{label}] \']' -r
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l timestamp -d 'Put the time in front of each record, too [default FORMAT: \'%Y-%m-%d %H:%M:%S\']' -r
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l color -d 'Colour the labels: auto, always or never [default: auto]' -r -f -a "auto\t'on a terminal'
+always\t'always'
+never\t'never'"
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l stderr -d 'Merge the commands\' standard error too'
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l fail-fast -d 'End the other commands at the first failure'
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -s z -l null -d 'A record ends with a NUL byte, not with a newline'
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l chunk -d 'Whatever arrives is a record'
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l follow -d 'Keep FIFOs open over any number of writers'
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l no-align -d 'Don\'t fill up labels to the same width'
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l frames -d 'Write each record as a frame of its own'
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l help -d 'Show this help and exit'
+complete -c teebox -n "__fish_teebox_using_subcommand rmerge" -l version -d 'Show the version and exit'
 complete -c teebox -n "__fish_teebox_using_subcommand rpipesz" -s s -l set -d 'Set the size of pipes: bytes, K, M, G, KiB or KB, or max, the most you can have now' -r
 complete -c teebox -n "__fish_teebox_using_subcommand rpipesz" -s f -l file -d 'The FIFO or pipe at PATH; may be repeated, as all of these may' -r -F
 complete -c teebox -n "__fish_teebox_using_subcommand rpipesz" -s n -l fd -d 'The pipe at descriptor FD' -r
@@ -140,10 +168,11 @@ complete -c teebox -n "__fish_teebox_using_subcommand rtee" -s a -l append -d 'A
 complete -c teebox -n "__fish_teebox_using_subcommand rtee" -s i -l ignore-interrupts -d 'Ignore SIGINT, the interrupt signal of Ctrl-C'
 complete -c teebox -n "__fish_teebox_using_subcommand rtee" -s p -d 'Go on when a reader leaves: --output-error=warn-nopipe'
 complete -c teebox -n "__fish_teebox_using_subcommand rtee" -l progress -d 'Show on standard error, if it is a terminal, how much has gone through'
-complete -c teebox -n "__fish_teebox_using_subcommand help; and not __fish_seen_subcommand_from rframe rpipesz rtee help" -f -a "rframe" -d 'Turn records into length-prefixed frames and back'
-complete -c teebox -n "__fish_teebox_using_subcommand help; and not __fish_seen_subcommand_from rframe rpipesz rtee help" -f -a "rpipesz" -d 'Show and set the size of pipe buffers'
-complete -c teebox -n "__fish_teebox_using_subcommand help; and not __fish_seen_subcommand_from rframe rpipesz rtee help" -f -a "rtee" -d 'Copy standard input to standard output and to every FILE'
-complete -c teebox -n "__fish_teebox_using_subcommand help; and not __fish_seen_subcommand_from rframe rpipesz rtee help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c teebox -n "__fish_teebox_using_subcommand help; and not __fish_seen_subcommand_from rframe rmerge rpipesz rtee help" -f -a "rframe" -d 'Turn records into length-prefixed frames and back'
+complete -c teebox -n "__fish_teebox_using_subcommand help; and not __fish_seen_subcommand_from rframe rmerge rpipesz rtee help" -f -a "rmerge" -d 'Merge many inputs, and the output of commands, into one stream of whole records'
+complete -c teebox -n "__fish_teebox_using_subcommand help; and not __fish_seen_subcommand_from rframe rmerge rpipesz rtee help" -f -a "rpipesz" -d 'Show and set the size of pipe buffers'
+complete -c teebox -n "__fish_teebox_using_subcommand help; and not __fish_seen_subcommand_from rframe rmerge rpipesz rtee help" -f -a "rtee" -d 'Copy standard input to standard output and to every FILE'
+complete -c teebox -n "__fish_teebox_using_subcommand help; and not __fish_seen_subcommand_from rframe rmerge rpipesz rtee help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c teebox -n "__fish_teebox_using_subcommand help; and __fish_seen_subcommand_from rframe" -f -a "encode" -d 'Make a frame of every record of FILE, or of standard input'
 complete -c teebox -n "__fish_teebox_using_subcommand help; and __fish_seen_subcommand_from rframe" -f -a "decode" -d 'Make a record of every frame of FILE, or of standard input'
 complete -c teebox -n "__fish_teebox_using_subcommand help; and __fish_seen_subcommand_from rframe" -f -a "formats" -d 'List the presets with their grammar'

@@ -13,6 +13,7 @@ use teebox::fdio::pipe::{self, Pipe};
 use teebox::fdio::poll;
 use teebox::fdio::signal::{Caught, Signal};
 use teebox::fdio::source::{Filled, Source};
+use teebox::fdio::spool::Spool;
 use teebox::fdio::transfer::{self, Drain, Failure, Spliced};
 
 use crate::support::{self, Sandbox, pattern};
@@ -262,6 +263,44 @@ fn a_write_now_says_what_write_says() {
     let file = tempfile::tempfile().unwrap();
     assert_eq!(transfer::write_now(&file, &pattern(50_000)), Ok(50_000));
     assert_eq!(transfer::write_now(File::open("/dev/null").unwrap(), b"bytes"), Err(Errno::BADF));
+}
+
+#[test]
+fn a_read_now_takes_what_is_there_and_never_waits() {
+    fn take(from: impl AsFd, to: impl AsFd) {
+        let mut buffer = [0; 100];
+        assert_eq!(transfer::read_now(&from, &mut buffer), Err(Errno::AGAIN));
+        transfer::write_all(&to, b"bytes").unwrap();
+        assert_eq!(transfer::read_now(&from, &mut buffer[..2]), Ok(2));
+        assert_eq!(transfer::read_now(&from, &mut buffer[2..]), Ok(3));
+        assert_eq!(&buffer[..5], b"bytes");
+        assert_eq!(transfer::read_now(&from, &mut buffer), Err(Errno::AGAIN));
+        assert!(!rustix::fs::fcntl_getfl(&from).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
+    }
+    let (reader, writer) = support::pipe();
+    take(&reader, &writer);
+    drop(writer);
+    assert_eq!(transfer::read_now(&reader, &mut [0]), Ok(0));
+    let fifo = OpenOptions::new().read(true).write(true).open(Sandbox::new().fifo("fifo")).unwrap();
+    take(&fifo, &fifo);
+    let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    take(&one, &other);
+    let (master, slave, _) = support::terminal();
+    take(&slave, &master);
+}
+
+#[test]
+fn a_spool_is_written_and_read_at_any_place() {
+    let spool = Spool::new().unwrap();
+    spool.write_at(100_000, b"later").unwrap();
+    spool.write_at(10, b"first").unwrap();
+    let mut got = [0; 5];
+    spool.read_at(10, &mut got).unwrap();
+    assert_eq!(&got, b"first");
+    spool.discard(0, 50_000);
+    spool.read_at(100_000, &mut got).unwrap();
+    assert_eq!(&got, b"later");
+    assert_eq!(spool.read_at(100_001, &mut got), Err(Errno::IO));
 }
 
 #[test]

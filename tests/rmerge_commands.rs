@@ -355,3 +355,35 @@ fn no_zombie_is_left_while_others_run() {
     assert_eq!(child.wait().unwrap().signal(), Some(15));
     assert_eq!(processes(&mark), [0_u32; 0]);
 }
+
+#[test]
+fn time_and_signals_are_seen_to_while_the_output_is_blocked() {
+    let sandbox = Sandbox::new();
+    let mut child = start(&sandbox, &["--timeout", "200ms", "--run", "x=yes", "--run", "y=exec sleep 0.1"]);
+    read_exactly(&mut child, "y\n");
+    wait_until("the commands are ended", || support::children(child.id()).is_empty());
+    // What was read before is still delivered.
+    let (rest, message, status) = finish(child);
+    assert!(!rest.is_empty() && rest.iter().all(|byte| b"y\n".contains(byte)) && rest.ends_with(b"y\n"));
+    assert_eq!((message.as_str(), status.code()), ("rmerge: x: timed out\n", Some(124)));
+
+    let mut child = start(&sandbox, &["--run", "exec yes"]);
+    read_exactly(&mut child, "y\n");
+    let is_asleep = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit(')').next().unwrap().starts_with(" S")
+    };
+    let mut quiet = 0;
+    wait_until("neither goes on", || {
+        let asleep = is_asleep(child.id()) && support::children(child.id()).into_iter().all(is_asleep);
+        quiet = if asleep { quiet + 1 } else { 0 };
+        quiet > 50
+    });
+    support::kill(child.id(), Signal::TERM);
+    wait_until("the command is ended", || support::children(child.id()).is_empty());
+    assert!(child.try_wait().unwrap().is_none());
+    // Who asks again doesn't wait for the reader.
+    support::kill(child.id(), Signal::TERM);
+    wait_until("it has ended", || child.try_wait().unwrap().is_some());
+    assert_eq!(finish(child).2.signal(), Some(15));
+}

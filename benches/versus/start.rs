@@ -9,7 +9,7 @@ use crate::stats::{Cost, compare};
 use crate::tool::{self, Tool};
 
 /// The applets, and arguments with which they find nothing to do.
-const IDLE: [&[&str]; 3] = [&["rframe", "decode"], &["rpipesz", "-q", "-g"], &["rtee"]];
+const IDLE: [&[&str]; 4] = [&["rframe", "decode"], &["rmerge"], &["rpipesz", "-q", "-g"], &["rtee"]];
 
 fn row(arguments: &'static [&'static str]) -> Row {
     let run = |rounds: usize| {

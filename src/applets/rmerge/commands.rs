@@ -93,6 +93,11 @@ impl<'a> Jobs<'a> {
         self.running.is_empty()
     }
 
+    /// Whether all that were started have ended, whatever of their output is still open.
+    pub(super) fn have_ended(&self) -> bool {
+        self.running.iter().all(|job| job.ended.is_some())
+    }
+
     /// Starts one with these outputs.
     pub(super) fn start(
         &mut self,

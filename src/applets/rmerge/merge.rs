@@ -15,6 +15,7 @@ use super::output::{ENOUGH, Output};
 use super::plan::Plan;
 use super::records::{Cut, Cutter};
 use super::start::{self, Lines};
+use super::stop::{PASSED_ON, Stop};
 use crate::error::{Error, FAILED, Named};
 use crate::fdio::pipe::PAGE;
 use crate::fdio::signal::{self, Caught, Inherited, Signal};
@@ -25,9 +26,6 @@ use crate::report::{self, Subject};
 
 /// How much is read of one input before it is the next one's turn, in bytes, at least and, where few are busy, at most.
 const TURN: (usize, usize) = (64 * 1024, 1 << 20);
-
-/// The signals that are passed on to commands.
-const PASSED_ON: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
 /// Merges what the plan names; the exit status.
 pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
@@ -67,6 +65,7 @@ pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
         kinds: 0,
         ready: Vec::new(),
         stop: None,
+        hurried: false,
         abandoned: false,
         failed: false,
     };
@@ -90,13 +89,6 @@ pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
 
 fn output_failed(errno: Errno) -> Error {
     Error::System(Named::Words("standard output"), errno)
-}
-
-/// Why a run ends before its inputs do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Signal(Signal),
-    Output(Errno),
 }
 
 /// Where the records of an input go now.
@@ -125,18 +117,18 @@ pub(super) struct Merge<'a> {
     pub(super) files: &'a Files,
     pub(super) caught: &'a Caught,
     pub(super) dresser: Dresser,
-    out: Output,
+    pub(super) out: Output,
     /// The inputs; None where one has ended.
     pub(super) streams: Vec<Option<Stream>>,
-    free: Vec<usize>,
+    pub(super) free: Vec<usize>,
     /// How many inputs are open.
-    open: usize,
+    pub(super) open: usize,
     /// Whose turn it is.
-    next: usize,
+    pub(super) next: usize,
     /// The input in the middle of a long record, beside which no other may write.
-    holder: Option<usize>,
+    pub(super) holder: Option<usize>,
     /// So many bytes of this input's buffer are to be written before anything else.
-    owed: Option<(usize, usize)>,
+    pub(super) owed: Option<(usize, usize)>,
     pub(super) order: Option<Order>,
     pub(super) jobs: Jobs<'a>,
     pub(super) lines: Option<Lines>,
@@ -145,10 +137,12 @@ pub(super) struct Merge<'a> {
     /// How many types of frames are in use.
     pub(super) kinds: u8,
     /// The inputs that may be read.
-    ready: Vec<usize>,
-    stop: Option<Stop>,
+    pub(super) ready: Vec<usize>,
+    pub(super) stop: Option<Stop>,
+    /// An output that has no room is not waited for any longer.
+    pub(super) hurried: bool,
     /// What has not been written is not waited for any longer.
-    abandoned: bool,
+    pub(super) abandoned: bool,
     pub(super) failed: bool,
 }
 
@@ -203,14 +197,16 @@ impl Merge<'_> {
     /// Whether there is nothing more to do.
     fn is_done(&self) -> bool {
         if !self.jobs.is_idle() {
-            return false;
+            return self.hurried && self.out.is_blocked() && self.jobs.have_ended();
         }
         let delivered = || {
             self.out.is_empty()
                 && self.owed.is_none()
                 && self.order.as_ref().is_none_or(|order| order.waiting.is_empty())
         };
-        self.abandoned || self.open == 0 && self.jobs.queue.is_empty() && self.lines.is_none() && delivered()
+        self.abandoned
+            || self.hurried && self.out.is_blocked()
+            || self.open == 0 && self.jobs.queue.is_empty() && self.lines.is_none() && delivered()
     }
 
     /// Waits once, and does what can be done then. The error is the output's.
@@ -357,73 +353,6 @@ impl Merge<'_> {
             }
         }
         self.out.flush()
-    }
-
-    /// Sees to signals, and to commands that have ended.
-    fn take_signals(&mut self) {
-        while let Some(signal) = self.caught.next() {
-            if PASSED_ON.contains(&signal) {
-                self.interrupt(signal);
-            }
-        }
-        while let Some((pid, ended)) = spawn::reap() {
-            self.jobs.ended(pid, ended);
-        }
-    }
-
-    fn interrupt(&mut self, signal: Signal) {
-        if self.stop.is_some() {
-            // Whoever asks twice doesn't want to wait.
-            self.jobs.kill();
-            self.abandoned = true;
-            return;
-        }
-        self.stop = Some(Stop::Signal(signal));
-        // Where there are no commands, only what the output takes at once goes out.
-        self.abandoned = !self.plan.has_commands();
-        self.jobs.stop(signal);
-        self.start_none();
-        let jobs = &self.jobs;
-        for (index, stream) in self.streams.iter_mut().enumerate() {
-            let Some(stream) = stream.as_mut().filter(|stream| jobs.label(stream.number).is_none()) else { continue };
-            // What was read of other inputs goes out, and no more is read.
-            stream.left = Some(0);
-            self.ready.push(index);
-        }
-    }
-
-    /// The output takes no more.
-    fn lose_output(&mut self, errno: Errno) {
-        if !matches!(self.stop, Some(Stop::Signal(_))) {
-            self.stop = Some(Stop::Output(errno));
-        }
-        self.abandoned = true;
-        self.out.clear();
-        self.owed = None;
-        self.streams.clear();
-        self.free.clear();
-        self.open = 0;
-        self.holder = None;
-        if let Some(order) = &mut self.order {
-            order.waiting.clear();
-        }
-        self.jobs.stop(Signal::SIGTERM);
-        self.jobs.outputs_ended();
-        self.lines = None;
-    }
-
-    /// Ends what has had its time.
-    fn look_at_time(&mut self) {
-        for number in self.jobs.look_at_time() {
-            if let Some(label) = self.jobs.label(number) {
-                let reason = "another process keeps its output open after its end; closed";
-                report::reason(NAME, Subject::Name(&label.said), reason);
-            }
-            for stream in self.streams.iter_mut().flatten().filter(|stream| stream.number == number) {
-                // What is there already may be the command's own.
-                stream.left = Some(stream.source.unread());
-            }
-        }
     }
 
     /// Reads the inputs that are ready, each in its turn, and passes on what they give.

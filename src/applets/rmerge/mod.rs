@@ -1,8 +1,9 @@
 //! rmerge: many inputs into one stream, record by record.
 //!
-//! This file is the command line, and [`plan`] makes plain data of it. [`merge`] is the loop and [`start`] how inputs come into it; [`input`] reads,
-//! [`records`] tells where records end, [`decorate`] puts labels and times in front of them, [`order`] keeps what has to
-//! wait for its turn, [`output`] writes without waiting, and [`commands`] knows what runs.
+//! This file is the command line, and [`plan`] makes plain data of it. [`merge`] is the loop; [`start`] and [`stop`] are how
+//! inputs come into it and what ends them early. [`input`] reads, [`records`] tells where records end, [`decorate`] puts
+//! labels and times in front of them, [`order`] keeps what has to wait for its turn, [`output`] writes without waiting, and
+//! [`commands`] knows what runs.
 
 mod commands;
 mod decorate;
@@ -13,6 +14,7 @@ mod output;
 mod plan;
 mod records;
 mod start;
+mod stop;
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -92,7 +94,7 @@ Ends:
 
   SIGINT, SIGTERM, SIGHUP and SIGQUIT are passed on to the commands' groups, and no more is started or read of other inputs;
   what the commands still print is delivered, and then rmerge dies of that signal. After --grace, or at a second signal, the
-  commands get SIGKILL. When the reader of the output leaves, the commands get SIGTERM, after --grace SIGKILL, and rmerge
+  commands get SIGKILL, and at a second signal a reader that takes nothing is not waited for. When the reader of the output leaves, the commands get SIGTERM, after --grace SIGKILL, and rmerge
   dies of SIGPIPE.
 
 Exit status:
