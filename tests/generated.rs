@@ -42,7 +42,8 @@ fn family_with_applets() -> Command {
 }
 
 /// The sections that are running text; the others are shown line by line.
-const PROSE: [&str; 9] = ["Ends", "Exit status", "Frames", "Inputs", "JSON", "Notes", "Records", "See also", "Times"];
+const PROSE: [&str; 9] =
+    ["Ends", "Exit status", "Frames", "Inputs", "JSON", "Notes", "See also", "Times", "Whole records"];
 
 /// Names of pages, as in tee(1), in bold.
 fn with_references(line: &str) -> Vec<Inline> {

@@ -236,6 +236,14 @@ fn commands_come_one_a_line_and_in_their_order() {
 }
 
 #[test]
+fn a_line_that_is_no_command_for_its_length_runs_nothing() {
+    let line = "(echo 'echo before'; head -c 3M /dev/zero | tr '\\0' x; echo; echo 'touch ran') > list; rmerge --run-from list; \
+        status=$?; [ ! -e ran ] && exit $status";
+    let message = "rmerge: list: a line is longer than 1048576 bytes\n";
+    assert_eq!(fails(line), ("before\n".into(), message.into(), 1));
+}
+
+#[test]
 fn commands_are_started_as_their_lines_arrive() {
     let sandbox = Sandbox::new();
     let mut child = start(&sandbox, &["--run-from", "-", "-j", "1"]);

@@ -1,7 +1,7 @@
 //! The loop: one poll(2) over signals, inputs and the output, and what follows from it.
 //!
 //! While there is something to write for which the output has no room, no input that goes straight to the output is read;
-//! so memory is bounded by what one read brings. With --order=input the others are still read, into what [`order`] keeps.
+//! so memory is bounded by what one read brings. With --order=input the others are still read, into what [`Order`] keeps.
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;

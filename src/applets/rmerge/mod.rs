@@ -70,10 +70,11 @@ Inputs:
   Commands are run by sh, each in a process group of its own, with /dev/null as standard input. Those of --run-from, which
   have no LABEL, come after all other inputs. What can't be opened, or fails, is reported, and the others go on.
 
-Records:
-  A record is written whole, whatever else arrives, and never before its end has come; the last one of an input gets its
-  terminator if it lacks one. While the output is blocked no input is read, and memory stays below 64 KiB and the maximum
-  of a record for each input.
+Whole records:
+  A record is written whole, whatever else arrives, and not before its end has come; the last one of an input gets its
+  terminator if it lacks one. One that is longer than the maximum is written as it comes, and until its end nothing else is,
+  unless --long-record says otherwise. While the output is blocked no input is read, and memory stays below 64 KiB and the
+  maximum of a record for each input.
 
   With --order=input the inputs that wait are read nevertheless, files aside, so that no command has to wait; what has come
   of them is in memory up to --memory, and then in a file without a name in TMPDIR (or /tmp). If that takes no more, they

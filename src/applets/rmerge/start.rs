@@ -179,7 +179,12 @@ impl Merge<'_> {
             }
             buffer.take(length + 1);
         }
-        if ended {
+        let too_long = buffer.bytes().len() >= most;
+        if too_long {
+            self.failed = true;
+            report::reason(NAME, lines.name.subject(), &format!("a line is longer than {most} bytes"));
+        }
+        if ended || too_long {
             self.lines = None;
         }
         for command in found {
