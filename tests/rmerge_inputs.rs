@@ -463,6 +463,20 @@ fn what_waits_for_its_turn_takes_no_more_memory_than_it_may() {
 }
 
 #[test]
+fn while_the_output_is_blocked_those_that_wait_for_their_turn_are_still_read() {
+    let sandbox = Sandbox::new();
+    let first = "head -c 5M /dev/zero | tr '\\0' x; echo; touch first";
+    let second = "head -c 5M /dev/zero | tr '\\0' y; echo; touch second";
+    let child = start(&sandbox, &["--order=input", "--memory=1M", "--run", first, "--run", second]);
+    wait_until("the second has ended", || sandbox.path("second").exists());
+    // Its reader takes nothing, so the first can't have ended.
+    assert!(!sandbox.path("first").exists());
+    let (got, message, status) = finish(child);
+    assert!(got == [&vec![b'x'; 5 << 20][..], b"\n", &vec![b'y'; 5 << 20], b"\n"].concat());
+    assert_eq!((message.as_str(), status.code()), ("", Some(0)));
+}
+
+#[test]
 fn a_temporary_file_that_can_not_be_had_is_said_and_costs_no_byte() {
     let sandbox = Sandbox::new();
     let line =
