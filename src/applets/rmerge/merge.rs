@@ -3,6 +3,8 @@
 //! While there is something to write for which the output has no room, no input that goes straight to the output is read;
 //! so memory is bounded by what one read brings. With --order=input the others are still read, into what [`Order`] keeps.
 
+use std::time::Duration;
+
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
@@ -26,6 +28,15 @@ use crate::report::{self, Subject};
 
 /// How much is read of one input before it is the next one's turn, in bytes, at least and, where few are busy, at most.
 const TURN: (usize, usize) = (64 * 1024, 1 << 20);
+
+/// With more descriptors than that poll(2) takes longer than a read does.
+const CROWD: usize = 64;
+
+/// How much is read of a busy input among many before the others are looked at, in bytes: some milliseconds' worth.
+const CROWDED_TURN: usize = 8 << 20;
+
+/// How long a busy input among many is waited for alone.
+const MOMENT: Duration = Duration::from_micros(50);
 
 /// Merges what the plan names; the exit status.
 pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
@@ -64,6 +75,7 @@ pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
         numbers: plan.inputs.len(),
         kinds: 0,
         ready: Vec::new(),
+        crowded: false,
         stop: None,
         hurried: false,
         abandoned: false,
@@ -112,6 +124,7 @@ enum Token {
 }
 
 /// A run.
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own about the run.
 pub(super) struct Merge<'a> {
     pub(super) plan: &'a Plan,
     pub(super) files: &'a Files,
@@ -138,6 +151,8 @@ pub(super) struct Merge<'a> {
     pub(super) kinds: u8,
     /// The inputs that may be read.
     pub(super) ready: Vec<usize>,
+    /// One of many inputs is busy.
+    crowded: bool,
     pub(super) stop: Option<Stop>,
     /// An output that has no room is not waited for any longer.
     pub(super) hurried: bool,
@@ -305,6 +320,7 @@ impl Merge<'_> {
                 fds.push(PollFd::new(&stream.source, PollFlags::IN));
             }
         }
+        let polled = fds.len();
         if self.ready.is_empty() {
             poll::wait_until(&mut fds, self.jobs.deadline())?;
         } else {
@@ -320,6 +336,7 @@ impl Merge<'_> {
             }
         }
         drop(fds);
+        self.crowded = polled > CROWD && self.ready.len() == 1;
         if signals {
             self.take_signals();
         }
@@ -361,7 +378,8 @@ impl Merge<'_> {
         ready.sort_unstable();
         let first = ready.partition_point(|index| *index < self.next);
         ready.rotate_left(first);
-        let turn = (TURN.1 / ready.len().max(1)).clamp(TURN.0, TURN.1);
+        let most = if self.crowded { CROWDED_TURN } else { TURN.1 };
+        let turn = (most / ready.len().max(1)).clamp(TURN.0, most);
         for index in &ready {
             let Some(mut stream) = self.streams.get_mut(*index).and_then(Option::take) else { continue };
             let place = self.place(&stream, *index);
@@ -407,10 +425,18 @@ impl Merge<'_> {
             if stream.ended {
                 return Ok(true);
             }
-            if !self.fill(stream, &mut left) {
+            let read = self.fill(stream, &mut left);
+            let goes_on = read || (self.crowded && left < most && self.is_going_on(stream)?);
+            if !goes_on {
                 return Ok(false);
             }
         }
+    }
+
+    /// Whether more comes of a busy input within a moment, for which it pays to wait where poll(2) has to look at many.
+    fn is_going_on(&mut self, stream: &Stream) -> Result<bool, Errno> {
+        self.out.flush()?;
+        Ok(!self.out.is_blocked() && poll::is_readable_within(&stream.source, MOMENT))
     }
 
     /// Reads once; whether that changed anything, and there is time for it.
@@ -426,7 +452,8 @@ impl Merge<'_> {
                     *left = left.saturating_sub(count as u64);
                 }
                 // Less than half a pipe: it is empty now, most likely.
-                *left = if count < ENOUGH / 2 && !stream.source.is_file() { 0 } else { left.saturating_sub(count) };
+                let empty = count < ENOUGH / 2 && !stream.source.is_file() && !self.crowded;
+                *left = if empty { 0 } else { left.saturating_sub(count) };
                 self.dresser.begin(&stream.label);
             }
             Err(Errno::AGAIN) if stream.left.is_some() => stream.ended = true,
