@@ -2,13 +2,14 @@
 
 use crate::applet::Applet;
 
+pub mod rfifo;
 pub mod rframe;
 pub mod rmerge;
 pub mod rpipesz;
 pub mod rtee;
 
 /// All applets, sorted by name.
-pub const ALL: &[Applet] = &[rframe::APPLET, rmerge::APPLET, rpipesz::APPLET, rtee::APPLET];
+pub const ALL: &[Applet] = &[rfifo::APPLET, rframe::APPLET, rmerge::APPLET, rpipesz::APPLET, rtee::APPLET];
 
 /// The applet of that name.
 #[must_use]

@@ -37,7 +37,7 @@ pub fn run(keep: &[RawFd], task: impl FnOnce() -> u8) -> Result<Child, Errno> {
     // Where the parent was started with SIGCHLD ignored, children vanish with their status.
     signal::restore_default(Signal::SIGCHLD);
     let blocked = signal::block_all();
-    // SAFETY: this program starts no threads, so the child may do whatever the parent may.
+    // SAFETY: whoever forks here starts no threads, so the child may do whatever the parent may.
     match unsafe { nix::unistd::fork() } {
         Err(errno) => Err(Errno::from_raw_os_error(errno as i32)),
         Ok(ForkResult::Parent { child }) => {

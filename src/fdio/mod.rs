@@ -8,6 +8,8 @@
 //! - [`buffer`] - bytes that were read and are not used yet
 //! - [`spool`] - bytes that wait in a file without a name
 //! - [`device`] - telling files and devices apart
+//! - [`fifo`] - FIFOs by their names
+//! - [`watch`] - who comes to a FIFO and who leaves it
 //! - [`duplicate`] - tee(2) into several pipes
 //! - [`poll`] - waiting
 //! - [`source`] - an input of any kind as a pipe
@@ -17,6 +19,7 @@
 pub mod buffer;
 pub mod device;
 pub mod duplicate;
+pub mod fifo;
 pub mod fork;
 pub mod pipe;
 pub mod poll;
@@ -25,3 +28,4 @@ pub mod source;
 pub mod spool;
 pub mod stdio;
 pub mod transfer;
+pub mod watch;

@@ -1,0 +1,95 @@
+//! How many writers have come and gone.
+//!
+//! The kernel tells of each that opens and of each that closes, but merges what is equal and close in time. What was
+//! merged among the opens is seen by the closes and the other way round, when they are settled against each other: at a
+//! moment when nobody has the FIFO open, as many have opened it as have closed it.
+
+use crate::fdio::fifo::{Place, ReadEnd, Seen};
+use crate::fdio::watch::{Event, Watch};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Counts writers up to a number of them.
+#[derive(Debug)]
+pub(super) struct Tally {
+    wanted: u64,
+    /// None where nothing can be watched: then writers that overlap are counted as one.
+    watch: Option<Watch>,
+    /// Those from before everybody had left the last time.
+    settled: u64,
+    since: Since,
+    /// Something has happened to the FIFO that is not counted yet.
+    stirred: bool,
+}
+
+/// What came since everybody had left.
+#[derive(Clone, Copy, Debug, Default)]
+struct Since {
+    opened: u64,
+    left: u64,
+    /// Those that left and were not seen to come.
+    unseen: u64,
+    /// The next to open it is this process.
+    own: bool,
+}
+
+impl Since {
+    fn add(&mut self, event: Event) {
+        match event {
+            Event::Opened if self.own => self.own = false,
+            Event::Opened => self.opened += 1,
+            Event::WriterLeft => self.left += 1,
+            Event::Renamed | Event::Lost => {}
+        }
+        self.unseen = self.unseen.max(self.left.saturating_sub(self.opened));
+    }
+}
+
+impl Tally {
+    /// Counts up to `wanted` writers from now on, for one who opens the FIFO next, for reading; the error is why each can't be told from those that overlap it.
+    pub(super) fn new(wanted: u64, place: &Place, fifo: &Seen) -> (Self, Option<Errno>) {
+        let (watch, error) = match Watch::writers(place, fifo) {
+            Ok(watch) => (Some(watch), None),
+            Err(errno) => (None, Some(errno)),
+        };
+        let since = Since { own: true, ..Since::default() };
+        (Self { wanted, watch, settled: 0, since, stirred: false }, error)
+    }
+
+    /// What is readable when somebody has come or left.
+    pub(super) fn events(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Notes that the FIFO has changed.
+    pub(super) fn stir(&mut self) {
+        self.stirred = true;
+    }
+
+    /// Whether as many have left as are wanted. `empty` says that nobody had the FIFO open a moment ago.
+    pub(super) fn is_full(&mut self, fifo: &ReadEnd, empty: bool) -> bool {
+        match &mut self.watch {
+            None => {
+                // The change that the last one made by leaving may be the very one that is counted now.
+                self.stirred |= fifo.take_change();
+                if empty && self.stirred && fifo.is_left() {
+                    self.settled += 1;
+                    self.stirred = false;
+                }
+            }
+            Some(watch) => {
+                watch.take(|event| self.since.add(event));
+                // It has to be so between two looks that find nothing new: what a writer does that comes meanwhile
+                // belongs to the next account.
+                while empty && fifo.is_left() {
+                    if !watch.take(|event| self.since.add(event)) {
+                        self.settled += self.since.opened + self.since.unseen;
+                        self.since = Since::default();
+                        break;
+                    }
+                }
+            }
+        }
+        self.settled + self.since.left >= self.wanted
+    }
+}
