@@ -3,15 +3,20 @@
 //! This file turns the command line, whose definition is in [`options`], into the plan of one of two sides: [`mod@read`]
 //! relays what writers send, and [`mod@write`] relays into a FIFO that somebody reads. [`place`] is PATH: finding, making
 //! and removing the FIFO. The read side has [`tally`] for the writers that left, [`until`] for the line that ends it,
-//! [`filter`] for the lines that pass, and [`output`] for where they go. [`mod@mode`] reads what `-m` means.
+//! [`filter`] for the lines that pass, and [`output`] for where they go; the write side has [`lines`] for what comes in,
+//! [`target`] for the FIFO whose readers come and go, and [`dropping`] for those that don't keep up. [`mod@mode`] reads
+//! what `-m` means.
 
+mod dropping;
 mod filter;
+mod lines;
 mod mode;
 mod options;
 mod output;
 mod place;
 mod read;
 mod tally;
+mod target;
 mod until;
 mod write;
 

@@ -9,15 +9,17 @@ use crate::fdio::watch::{Event, Watch};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 
+/// How many times it is watched: what one account misses, another one has.
+const WATCHES: usize = 8;
+
 /// Counts writers up to a number of them.
 #[derive(Debug)]
 pub(super) struct Tally {
     wanted: u64,
     /// None where nothing can be watched: then writers that overlap are counted as one.
-    watch: Option<Watch>,
+    watches: Vec<(Watch, Since)>,
     /// Those from before everybody had left the last time.
     settled: u64,
-    since: Since,
     /// Something has happened to the FIFO that is not counted yet.
     stirred: bool,
 }
@@ -46,19 +48,27 @@ impl Since {
 }
 
 impl Tally {
-    /// Counts up to `wanted` writers from now on, for one who opens the FIFO next, for reading; the error is why each can't be told from those that overlap it.
+    /// Counts up to `wanted` writers from now on, for one who opens the FIFO next, for reading; the error is why each can't
+    /// be told from those that overlap it.
     pub(super) fn new(wanted: u64, place: &Place, fifo: &Seen) -> (Self, Option<Errno>) {
-        let (watch, error) = match Watch::writers(place, fifo) {
-            Ok(watch) => (Some(watch), None),
-            Err(errno) => (None, Some(errno)),
-        };
-        let since = Since { own: true, ..Since::default() };
-        (Self { wanted, watch, settled: 0, since, stirred: false }, error)
+        let mut watches = Vec::new();
+        let mut error = None;
+        for _ in 0..WATCHES {
+            match Watch::writers(place, fifo) {
+                Ok(watch) => watches.push((watch, Since { own: true, ..Since::default() })),
+                Err(errno) => {
+                    error = Some(errno).filter(|_| watches.is_empty());
+                    break;
+                }
+            }
+        }
+        (Self { wanted, watches, settled: 0, stirred: false }, error)
     }
 
     /// What is readable when somebody has come or left.
     pub(super) fn events(&self) -> Option<BorrowedFd<'_>> {
-        self.watch.as_ref().map(AsFd::as_fd)
+        // The last to be told, so that the others have it, too.
+        self.watches.last().map(|(watch, _)| watch.as_fd())
     }
 
     /// Notes that the FIFO has changed.
@@ -68,28 +78,34 @@ impl Tally {
 
     /// Whether as many have left as are wanted. `empty` says that nobody had the FIFO open a moment ago.
     pub(super) fn is_full(&mut self, fifo: &ReadEnd, empty: bool) -> bool {
-        match &mut self.watch {
-            None => {
-                // The change that the last one made by leaving may be the very one that is counted now.
-                self.stirred |= fifo.take_change();
-                if empty && self.stirred && fifo.is_left() {
-                    self.settled += 1;
-                    self.stirred = false;
-                }
+        if self.watches.is_empty() {
+            // The change that the last one made by leaving may be the very one that is counted now.
+            self.stirred |= fifo.take_change();
+            if empty && self.stirred && fifo.is_left() {
+                self.settled += 1;
+                self.stirred = false;
             }
-            Some(watch) => {
-                watch.take(|event| self.since.add(event));
-                // It has to be so between two looks that find nothing new: what a writer does that comes meanwhile
-                // belongs to the next account.
-                while empty && fifo.is_left() {
-                    if !watch.take(|event| self.since.add(event)) {
-                        self.settled += self.since.opened + self.since.unseen;
-                        self.since = Since::default();
-                        break;
-                    }
-                }
+            return self.settled >= self.wanted;
+        }
+        self.take();
+        // It has to be so between two looks that find nothing new: what a writer does that comes meanwhile belongs to
+        // the next account.
+        while empty && fifo.is_left() {
+            if !self.take() {
+                self.settled += self.most(|since| since.opened + since.unseen);
+                self.watches.iter_mut().for_each(|(_, since)| *since = Since::default());
+                break;
             }
         }
-        self.settled + self.since.left >= self.wanted
+        self.settled + self.most(|since| since.left) >= self.wanted
+    }
+
+    /// Takes the events that have come, and tells whether there were any.
+    fn take(&mut self) -> bool {
+        self.watches.iter_mut().fold(false, |any, (watch, since)| watch.take(|event| since.add(event)) || any)
+    }
+
+    fn most(&self, count: impl Fn(&Since) -> u64) -> u64 {
+        self.watches.iter().map(|(_, since)| count(since)).max().unwrap_or(0)
     }
 }
