@@ -59,10 +59,10 @@ impl Place {
     /// Makes a FIFO with this very mode, whatever the umask; EEXIST when there is anything by that name.
     pub fn make(&self, mode: Mode) -> Result<(), Errno> {
         // The umask is the process's: nothing else is made meanwhile.
-        let umask = rustix::process::umask(Mode::empty());
-        let made = rustix::fs::mknodat(&self.parent, Path::new(&self.name), FileType::Fifo, mode, 0);
-        rustix::process::umask(umask);
-        made
+        let before = rustix::process::umask(Mode::empty());
+        let result = rustix::fs::mknodat(&self.parent, Path::new(&self.name), FileType::Fifo, mode, 0);
+        rustix::process::umask(before);
+        result
     }
 
     /// What is there, without opening it and without following a link; None where there is nothing.

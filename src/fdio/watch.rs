@@ -1,14 +1,16 @@
-//! Who comes to a FIFO and who leaves it: inotify(7) on the FIFO and on its name.
+//! Who comes to a FIFO and who leaves it: inotify(7) on the FIFO and on its name, and fanotify(7).
 //!
-//! Events that are equal to the one before them are merged, so two writers that close one after the other would be one
+//! inotify merges an event that is equal to the one before it, so two writers that close one after the other would be one
 //! event. With the directory watched as well, each of them is two events that differ, and only what happens on two
-//! processors within a fraction of a microsecond is still merged.
+//! processors within a microsecond is still merged. fanotify merges all that one process does, and never what two do.
 
 use std::ffi::OsString;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
+use nix::libc;
+use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
@@ -118,6 +120,54 @@ impl AsFd for Watch {
     /// Readable when something has happened, in the whole directory.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inotify.as_fd()
+    }
+}
+
+/// Watches the writers of a FIFO by their processes.
+#[derive(Debug)]
+pub struct Processes(Fanotify);
+
+impl Processes {
+    /// EPERM or ENOSYS before Linux 5.13 and where a filter refuses it, EOPNOTSUPP on file systems without file handles.
+    pub fn new(fifo: &Seen) -> Result<Self, Errno> {
+        // Without a descriptor of the FIFO in each event, which would be an open end of it; any user may have that.
+        let flags =
+            InitFlags::FAN_CLOEXEC | InitFlags::FAN_NONBLOCK | InitFlags::from_bits_retain(libc::FAN_REPORT_FID);
+        let failed = |errno: nix::errno::Errno| Errno::from_raw_os_error(errno as i32);
+        let group = Fanotify::init(flags, EventFFlags::O_RDONLY).map_err(failed)?;
+        let mask = MaskFlags::FAN_OPEN | MaskFlags::FAN_CLOSE_WRITE;
+        let name = fifo.magic_name();
+        group.mark(MarkFlags::FAN_MARK_ADD, mask, rustix::fs::CWD, Some(name.as_str())).map_err(failed)?;
+        Ok(Self(group))
+    }
+
+    /// As [`Watch::take`]. What one process did several times may be one event.
+    pub fn take(&mut self, mut each: impl FnMut(Event)) -> bool {
+        let mut any = false;
+        loop {
+            let events = match self.0.read_events() {
+                Ok(events) => events,
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(_) => return any,
+            };
+            for event in events {
+                any = true;
+                let what = event.mask();
+                if what.contains(MaskFlags::FAN_OPEN) {
+                    each(Event::Opened);
+                }
+                if what.contains(MaskFlags::FAN_CLOSE_WRITE) {
+                    each(Event::WriterLeft);
+                }
+            }
+        }
+    }
+}
+
+impl AsFd for Processes {
+    /// Readable when something has happened.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

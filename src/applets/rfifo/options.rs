@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rustix::fs::Mode;
 
 use super::filter::Filter;
-use super::place::Present;
+use super::place::{PRIVATE, Present};
 use super::until::Until;
 use super::{APPLET, NAME, mode, read, write};
 use crate::{applet, duration, progress, size};
@@ -167,7 +167,7 @@ pub(super) fn reading(arguments: &ArgMatches) -> read::Plan {
     let filter = (!texts.is_empty())
         .then(|| Filter::new(texts.iter().map(|text| text.as_bytes()), flag("invert"), record(arguments)));
     read::Plan {
-        mode: arguments.get_one("mode").copied(),
+        mode: arguments.get_one("mode").copied().unwrap_or(PRIVATE),
         present: match (flag("reuse"), flag("replace")) {
             (true, _) => Present::Reuse,
             (_, true) => Present::Replace,
@@ -195,7 +195,8 @@ pub(super) fn writing(arguments: &ArgMatches) -> Result<write::Plan, clap::Error
         }
     }
     Ok(write::Plan {
-        create: flag("create").then(|| arguments.get_one("mode").copied()),
+        create: flag("create"),
+        mode: arguments.get_one("mode").copied().unwrap_or(PRIVATE),
         keep: flag("keep"),
         size: arguments.get_one("size").copied(),
         timeout: arguments.get_one("timeout").copied(),

@@ -89,17 +89,17 @@ impl Path {
     /// that is, and no writer that waits has been set free.
     pub(super) fn open_to_read(
         &mut self,
-        mode: Option<Mode>,
+        mode: Mode,
         present: Present,
         keep: bool,
         mut before: impl FnMut(&Place, &Seen),
     ) -> Result<ReadEnd, Error> {
         // What is there may be gone when it is looked at; not so often that it would never end.
         for _ in 0..100 {
-            if let Some(seen) = self.make(mode.unwrap_or(PRIVATE), keep)? {
+            if let Some(seen) = self.make(mode, keep)? {
                 before(&self.place, &seen);
                 let end = self.open(&seen)?;
-                end.set_mode(mode.unwrap_or(PRIVATE)).map_err(|errno| self.failed(errno))?;
+                end.set_mode(mode).map_err(|errno| self.failed(errno))?;
                 end.claim();
                 return Ok(end);
             }
@@ -116,7 +116,7 @@ impl Path {
                 Present::Replace => {
                     self.check_abandoned(&seen)?;
                     before(&self.place, &seen);
-                    let end = self.take_over(&seen, mode.unwrap_or(PRIVATE))?;
+                    let end = self.take_over(&seen, mode)?;
                     self.made = (!keep).then(|| *seen.stat());
                     Ok(end)
                 }

@@ -35,7 +35,7 @@ const STEPS: u32 = 32;
 /// What to do.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) mode: Option<Mode>,
+    pub(super) mode: Mode,
     pub(super) present: Present,
     pub(super) keep: bool,
     pub(super) size: Option<u64>,
@@ -69,6 +69,7 @@ enum State {
 
 /// A run.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
 struct Reading {
     path: Path,
     fifo: ReadEnd,
@@ -272,12 +273,11 @@ impl Reading {
     fn emptied(&mut self, nobody: bool) {
         if nobody {
             if let Some(until) = &mut self.until {
-                match until.end_line() {
-                    Cleared::Held(bytes) => self.pass_held(&bytes),
-                    _ => {
-                        self.end(Ending::Asked);
-                        self.left = 0;
-                    }
+                if let Cleared::Held(bytes) = until.end_line() {
+                    self.pass_held(&bytes);
+                } else {
+                    self.end(Ending::Asked);
+                    self.left = 0;
                 }
             }
             if let Some(filter) = &mut self.filter {
@@ -328,10 +328,10 @@ impl Reading {
         if state == State::Idle {
             fds.push(PollFd::new(&changes, PollFlags::IN));
         }
-        let events = self.tally.as_ref().and_then(Tally::events).filter(|_| self.ending.is_none());
-        if let Some(events) = &events {
-            fds.push(PollFd::new(events, PollFlags::IN));
-        }
+        let told = fds.len();
+        let watched = self.tally.as_ref().filter(|_| self.ending.is_none());
+        let events: Vec<_> = watched.into_iter().flat_map(Tally::events).collect();
+        fds.extend(events.iter().map(|events| PollFd::new(events, PollFlags::IN)));
         let deadline = match state {
             State::Busy => Some(Instant::now()),
             State::Idle => self.timeout.and_then(|timeout| self.active.checked_add(timeout)),
@@ -340,9 +340,10 @@ impl Reading {
         let failed = |errno| Error::System(Named::Words("poll"), errno);
         let happened = poll::wait_until(&mut fds, deadline).map_err(failed)?;
         let (signalled, output) = (!fds[0].revents().is_empty(), fds[1].revents());
-        let changed = state == State::Idle && !fds[2].revents().is_empty();
-        let told = events.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty());
+        let arrived = state == State::Idle && !fds[2].revents().is_empty();
+        let told = fds[told..].iter().any(|fd| !fd.revents().is_empty());
         drop(fds);
+        drop(events);
         if signalled {
             self.take_signals(caught)?;
         }
@@ -351,7 +352,7 @@ impl Reading {
         if left {
             return Err(self.output.failed(Errno::PIPE));
         }
-        if changed && self.fifo.take_change() {
+        if arrived && self.fifo.take_change() {
             if let Some(tally) = &mut self.tally {
                 tally.stir();
             }

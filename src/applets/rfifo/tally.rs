@@ -5,12 +5,12 @@
 //! moment when nobody has the FIFO open, as many have opened it as have closed it.
 
 use crate::fdio::fifo::{Place, ReadEnd, Seen};
-use crate::fdio::watch::{Event, Watch};
+use crate::fdio::watch::{Event, Processes, Watch};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// How many times it is watched: what one account misses, another one has.
-const WATCHES: usize = 8;
+const WATCHES: usize = 2;
 
 /// Counts writers up to a number of them.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Tally {
     wanted: u64,
     /// None where nothing can be watched: then writers that overlap are counted as one.
     watches: Vec<(Watch, Since)>,
+    /// The account that has writers at the same time apart, if it can be had.
+    processes: Option<(Processes, Since)>,
     /// Those from before everybody had left the last time.
     settled: u64,
     /// Something has happened to the FIFO that is not counted yet.
@@ -51,24 +53,26 @@ impl Tally {
     /// Counts up to `wanted` writers from now on, for one who opens the FIFO next, for reading; the error is why each can't
     /// be told from those that overlap it.
     pub(super) fn new(wanted: u64, place: &Place, fifo: &Seen) -> (Self, Option<Errno>) {
+        let own = Since { own: true, ..Since::default() };
         let mut watches = Vec::new();
         let mut error = None;
         for _ in 0..WATCHES {
             match Watch::writers(place, fifo) {
-                Ok(watch) => watches.push((watch, Since { own: true, ..Since::default() })),
+                Ok(watch) => watches.push((watch, own)),
                 Err(errno) => {
                     error = Some(errno).filter(|_| watches.is_empty());
                     break;
                 }
             }
         }
-        (Self { wanted, watches, settled: 0, stirred: false }, error)
+        let processes = Processes::new(fifo).ok().map(|processes| (processes, own));
+        (Self { wanted, watches, processes, settled: 0, stirred: false }, error)
     }
 
     /// What is readable when somebody has come or left.
-    pub(super) fn events(&self) -> Option<BorrowedFd<'_>> {
-        // The last to be told, so that the others have it, too.
-        self.watches.last().map(|(watch, _)| watch.as_fd())
+    pub(super) fn events(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let processes = self.processes.iter().map(|(processes, _)| processes.as_fd());
+        self.watches.iter().map(|(watch, _)| watch.as_fd()).chain(processes)
     }
 
     /// Notes that the FIFO has changed.
@@ -94,6 +98,7 @@ impl Tally {
             if !self.take() {
                 self.settled += self.most(|since| since.opened + since.unseen);
                 self.watches.iter_mut().for_each(|(_, since)| *since = Since::default());
+                self.processes.iter_mut().for_each(|(_, since)| *since = Since::default());
                 break;
             }
         }
@@ -102,10 +107,19 @@ impl Tally {
 
     /// Takes the events that have come, and tells whether there were any.
     fn take(&mut self) -> bool {
-        self.watches.iter_mut().fold(false, |any, (watch, since)| watch.take(|event| since.add(event)) || any)
+        let mut any = false;
+        for (watch, since) in &mut self.watches {
+            any |= watch.take(|event| since.add(event));
+        }
+        if let Some((processes, since)) = &mut self.processes {
+            any |= processes.take(|event| since.add(event));
+        }
+        any
     }
 
+    /// The most of all accounts: each may miss some, and none has too many.
     fn most(&self, count: impl Fn(&Since) -> u64) -> u64 {
-        self.watches.iter().map(|(_, since)| count(since)).max().unwrap_or(0)
+        let processes = self.processes.iter().map(|(_, since)| count(since));
+        self.watches.iter().map(|(_, since)| count(since)).chain(processes).max().unwrap_or(0)
     }
 }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::NAME;
 use super::lines::stdin;
-use super::place::{PRIVATE, Path};
+use super::place::Path;
 use super::write::Plan;
 use crate::error::{Error, Named};
 use crate::fdio::fifo::{self, Opening, Seen};
@@ -84,9 +84,9 @@ impl<'a> Target<'a> {
     /// What is at PATH now, made if it is to be. What was open and is no longer there is closed.
     fn find(&mut self) -> Result<Option<Seen>, Error> {
         let mut seen = self.path.look()?;
-        if let (None, Some(mode)) = (&seen, self.plan.create) {
+        if seen.is_none() && self.plan.create {
             // Its maker goes on to the next one.
-            seen = match self.path.make(mode.unwrap_or(PRIVATE), self.plan.keep)? {
+            seen = match self.path.make(self.plan.mode, self.plan.keep)? {
                 Some(seen) => Some(seen),
                 None => self.path.look()?,
             };
@@ -121,7 +121,8 @@ impl<'a> Target<'a> {
 
     /// Waits until somebody reads, or with `input` until there is something on standard input.
     pub(super) fn wait(&mut self, caught: &Caught, input: bool) -> Result<Waited, Error> {
-        let deadline = self.plan.timeout.map(|timeout| Instant::now().checked_add(timeout));
+        // Longer than a clock has is for ever.
+        let deadline = self.plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let seen = self.find()?;
             if seen.is_none() && !self.found && self.plan.timeout.is_none() {
@@ -162,10 +163,8 @@ impl<'a> Target<'a> {
         caught: &Caught,
         input: bool,
         mut watch: Option<&mut Watch>,
-        deadline: Option<Option<Instant>>,
+        deadline: Option<Instant>,
     ) -> Result<Option<Waited>, Error> {
-        // Longer than a clock has is for ever.
-        let deadline = deadline.flatten();
         loop {
             let tick = watch.is_none().then(|| Instant::now() + TICK);
             let until = [deadline, tick].into_iter().flatten().min();

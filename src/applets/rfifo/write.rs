@@ -21,8 +21,10 @@ use crate::report::{self, Subject};
 /// What to do.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Whether to make the FIFO where there is none, and with which mode.
-    pub(super) create: Option<Option<Mode>>,
+    /// Whether to make the FIFO where there is none.
+    pub(super) create: bool,
+    /// With this mode.
+    pub(super) mode: Mode,
     pub(super) keep: bool,
     pub(super) size: Option<u64>,
     pub(super) timeout: Option<Duration>,
