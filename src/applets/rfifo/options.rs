@@ -29,10 +29,13 @@ Two way chat:
   rfifo --replace alice.fifo & rfifo --write --timeout 1h bob.fifo      # Alice, and Bob with the names exchanged
 
 Request and reply:
-  rfifo request.fifo | tr a-z A-Z | rfifo --write --timeout 10 reply.fifo &
-  echo hello | rfifo --write --timeout 10 request.fifo &
-  rfifo --until HELLO --timeout 10 reply.fifo && echo answered
-  kill %1
+  rfifo --until quit request.fifo |
+      while read -r word; do echo \"$word\" | tr a-z A-Z; done | rfifo --write --create reply.fifo &
+  rfifo --reuse reply.fifo | head -n 1 &
+  echo hello | rfifo --write --timeout 10 request.fifo
+  wait $!
+  echo quit | rfifo --write request.fifo
+  wait
 
 Mailbox:
   rfifo --until EOD mail.fifo > mail.txt &
