@@ -179,8 +179,16 @@ fn after_sigkill_it_is_taken_over_and_writers_that_wait_are_served() {
     assert!(sandbox.path("p").exists());
     // It waits for a reader.
     let mut writer = sandbox.shell("rfifo", "echo waited > p").stdin(Stdio::null()).spawn().unwrap();
-    let child = start(&sandbox, &["--replace", "--once"]);
-    assert_eq!(sandbox.path("p").metadata().unwrap().mode() & 0o7777, 0o600);
+    wait_until("it waits", || {
+        let children = support::children(writer.id());
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", children.first().unwrap_or(&writer.id())));
+        stat.unwrap_or_default().contains(") S ")
+    });
+    let mut command = support::applet("rfifo");
+    command.args(["--replace", "--writers", "2", "p"]);
+    let child = support::spawn(sandbox.prepare(command));
+    wait_until("it is taken over", || sandbox.path("p").metadata().unwrap().mode() & 0o7777 == 0o600);
+    OpenOptions::new().write(true).open(sandbox.path("p")).unwrap();
     let (stdout, stderr, status) = support::finish(child);
     assert_eq!((stdout.as_slice(), stderr.as_str(), status.code()), (&b"waited\n"[..], "", Some(0)));
     assert!(writer.wait().unwrap().success());

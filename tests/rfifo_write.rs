@@ -268,7 +268,7 @@ fn with_drop_and_mark_a_slow_reader_gets_whole_lines_and_learns_how_many_are_mis
     let path = sandbox.fifo("p");
     // A reader that is there and reads nothing yet.
     let mut reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-    let mut child = write(&sandbox, &["--drop", "--mark", "--max-record", "100K"]);
+    let mut child = write(&sandbox, &["--drop", "--mark", "--max-record", "100K", "--size", "64K"]);
     let mut lines: Vec<String> = (0..40_000).map(|number| format!("line {number}\n")).collect();
     // Longer than is written at once, and longer than is allowed.
     lines.insert(100, format!("{}\n", "x".repeat(9000)));

@@ -184,7 +184,9 @@ impl Reading {
             Step::Full => Ok(State::Blocked),
             Step::Empty | Step::Nobody => {
                 self.emptied(step == Step::Nobody);
-                Ok(if self.ending.is_some() || !self.output.pending.is_empty() { State::Busy } else { State::Idle })
+                let again = self.tally.as_mut().is_some_and(Tally::take_again);
+                let more = again || self.ending.is_some() || !self.output.pending.is_empty();
+                Ok(if more { State::Busy } else { State::Idle })
             }
         }
     }
@@ -257,6 +259,9 @@ impl Reading {
         self.left = self.left.saturating_sub(count as u64);
         self.cleared = self.cleared.saturating_sub(count);
         self.progress.add(count);
+        if let Some(tally) = self.tally.as_mut().filter(|_| count > 0) {
+            tally.stir();
+        }
         if self.timeout.is_some() {
             self.active = Instant::now();
         }

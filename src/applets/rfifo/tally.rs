@@ -24,6 +24,8 @@ pub(super) struct Tally {
     settled: u64,
     /// Something has happened to the FIFO that is not counted yet.
     stirred: bool,
+    /// A change was taken that nobody has looked into.
+    again: bool,
 }
 
 /// What came since everybody had left.
@@ -65,8 +67,10 @@ impl Tally {
                 }
             }
         }
-        let processes = Processes::new(fifo).ok().map(|processes| (processes, own));
-        (Self { wanted, watches, processes, settled: 0, stirred: false }, error)
+        // It tells of a process that comes twice only once, so it is no account by itself.
+        let processes = Some(fifo).filter(|_| !watches.is_empty()).and_then(|fifo| Processes::new(fifo).ok());
+        let processes = processes.map(|processes| (processes, own));
+        (Self { wanted, watches, processes, settled: 0, stirred: false, again: false }, error)
     }
 
     /// What is readable when somebody has come or left.
@@ -80,14 +84,19 @@ impl Tally {
         self.stirred = true;
     }
 
+    /// Whether the FIFO has to be looked at again before anybody sleeps.
+    pub(super) fn take_again(&mut self) -> bool {
+        std::mem::take(&mut self.again)
+    }
+
     /// Whether as many have left as are wanted. `empty` says that nobody had the FIFO open a moment ago.
     pub(super) fn is_full(&mut self, fifo: &ReadEnd, empty: bool) -> bool {
         if self.watches.is_empty() {
-            // The change that the last one made by leaving may be the very one that is counted now.
-            self.stirred |= fifo.take_change();
             if empty && self.stirred && fifo.is_left() {
                 self.settled += 1;
                 self.stirred = false;
+                // The last one made a change by leaving, which is not to be counted again; but it may be another one's.
+                self.again = fifo.take_change();
             }
             return self.settled >= self.wanted;
         }
