@@ -19,6 +19,9 @@ _teebox() {
             teebox,help)
                 cmd="teebox__subcmd__help"
                 ;;
+            teebox,rfifo)
+                cmd="teebox__subcmd__rfifo"
+                ;;
             teebox,rframe)
                 cmd="teebox__subcmd__rframe"
                 ;;
@@ -33,6 +36,9 @@ _teebox() {
                 ;;
             teebox__subcmd__help,help)
                 cmd="teebox__subcmd__help__subcmd__help"
+                ;;
+            teebox__subcmd__help,rfifo)
+                cmd="teebox__subcmd__help__subcmd__rfifo"
                 ;;
             teebox__subcmd__help,rframe)
                 cmd="teebox__subcmd__help__subcmd__rframe"
@@ -106,6 +112,20 @@ _teebox() {
             return 0
             ;;
         teebox__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__help__subcmd__rfifo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -210,6 +230,52 @@ _teebox() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        teebox__subcmd__rfifo)
+            opts="-m --mode --reuse --replace --keep --once --writers --until --match --invert --write --create --drop --mark --timeout --size --max-record --progress --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --mode)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --writers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --match)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -51,7 +51,33 @@ Exit status:
   0 when it ended as it was told to; 1 when something failed, which was said; 2 for wrong usage; 124 when --timeout was
   over. A signal, and the reader of standard output leaving, end it as they end any program, after PATH was removed.
 
-";
+Notes:
+  At the end PATH is removed first, so that no new writer comes, and then what is queued is relayed, also after SIGINT,
+  SIGTERM and SIGHUP; a second signal ends it at once. Writers that are still there get SIGPIPE. Only the FIFO that was made
+  here is removed, by its device and inode. SIGKILL leaves it behind, for --replace; writers that wait for a reader are then
+  served. To find a reader that can't be seen, --replace opens the FIFO for writing for a moment.
+
+  --timeout counts from the last byte, and not while standard output takes nothing; 0 doesn't wait at all. With --write it is
+  for each wait for a reader, and PATH itself is waited for, too; without it, a PATH that is missing is an error.
+
+  --writers counts all who open PATH for writing, also those that write nothing. Threads of one process that close it within
+  a microsecond of each other may be counted as one, and where inotify can't be had all that overlap are, which is said.
+  Another process that reads PATH takes bytes away, and may be counted.
+
+  A line that has no newline ends when its writer leaves and no other has the FIFO open; --match adds the newline. With
+  --until, what may still become LINE waits for its end, and anything else is relayed at once.
+
+  With --write, lines of up to 4096 bytes, their newline included, are written whole, so several writers can share a FIFO; a
+  longer line goes in pieces. A part of a line waits for its newline or the end of the input. The writing end stays open when
+  a reader leaves: what it didn't read stays for the next one, which goes on where the last one stopped, be it within a line.
+  If PATH is removed, or becomes another FIFO, that is lost, which is said, and the exit status is 1. At the end of the input
+  lines are delivered when they are in the FIFO and somebody reads it; with --drop, when they are in the FIFO.
+
+  A FIFO of another user in a directory where everybody may make files, as /tmp, is not used, unless it is that of the
+  directory's owner. A filter needs memory for --max-record and 128 KiB more.
+
+See also:
+  teebox(1), rpipesz(1), mkfifo(1), grep(1), fifo(7)";
 
 pub(super) fn command() -> Command {
     let usage = "rfifo [OPTION]... PATH\n       rfifo --write [OPTION]... PATH";
