@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_teebox_global_optspecs
-    string join \n help version list install force relative
+    string join \n help version list install= force relative
 end
 
 function __fish_teebox_needs_command
@@ -24,10 +24,10 @@ function __fish_teebox_using_subcommand
     contains -- $cmd[1] $argv
 end
 
+complete -c teebox -n "__fish_teebox_needs_command" -l install -d 'Make a symbolic link to this binary in DIR for each applet' -r -f -a "(__fish_complete_directories)"
 complete -c teebox -n "__fish_teebox_needs_command" -l help -d 'Show this help and exit'
 complete -c teebox -n "__fish_teebox_needs_command" -l version -d 'Show the version and exit'
 complete -c teebox -n "__fish_teebox_needs_command" -l list -d 'Print the names of the applets, one a line'
-complete -c teebox -n "__fish_teebox_needs_command" -l install -d 'Make a symbolic link to this binary in DIR for each applet'
 complete -c teebox -n "__fish_teebox_needs_command" -l force -d 'Replace files in DIR that are not links to teebox'
 complete -c teebox -n "__fish_teebox_needs_command" -l relative -d 'Make links that stay right when DIR and the binary move together'
 complete -c teebox -n "__fish_teebox_needs_command" -f -a "rframe" -d 'Turn records into length-prefixed frames and back'

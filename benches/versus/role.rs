@@ -8,6 +8,7 @@ use rustix::pipe::{IoSliceRaw, SpliceFlags};
 
 /// `produce write BYTES`, `produce vmsplice BYTES`, `produce lines LENGTH BYTES`, `produce frames LENGTH BYTES`,
 /// `produce fifo LENGTH BYTES FIFO...` (lines into the last of them, while it has all of them open), `consume read`, `consume splice`, and `tokio …`, a peer of rframe.
+/// `produce log BYTES`, `consume read`, `consume splice`, and `tokio …`, a peer of rframe.
 pub(crate) fn play(arguments: &[String]) {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -27,6 +28,12 @@ pub(crate) fn play(arguments: &[String]) {
             let payload = vec![b'x'; length.parse().unwrap()];
             let header = u32::try_from(payload.len()).unwrap().to_be_bytes();
             repeat(rustix::stdio::stdout(), &[&header[..], &payload].concat(), bytes.parse().unwrap());
+        }
+        ["produce", "log", bytes] => {
+            // 100 lines of 100 bytes, one of them an error.
+            let line = |text: &str| format!("{text:.<99}\n");
+            let block = [line("2026-11-21 12:00:00 INFO all is well").repeat(99), line("2026-11-21 12:00:00 ERROR no")];
+            repeat(block.concat().as_bytes(), bytes.parse().unwrap());
         }
         ["tokio", work] => crate::tokio_codec::run(work),
         ["consume", "read"] => read(),

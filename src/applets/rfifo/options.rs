@@ -114,7 +114,6 @@ pub(super) fn command() -> Command {
 
 fn with_path(command: Command) -> Command {
     command
-        .next_help_heading("The FIFO")
         .arg(
             valued("mode", "MODE")
                 .short('m')
