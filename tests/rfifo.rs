@@ -684,7 +684,7 @@ pub(crate) fn recipe(title: &str) -> String {
     let find = |applet: &&teebox::applet::Applet| applet.name == "rfifo";
     let help = (teebox::applets::ALL.iter().find(find).unwrap().command)().get_after_help().unwrap().to_string();
     let section = help.split_once(&format!("{title}:\n")).unwrap().1.split("\n\n").next().unwrap().to_owned();
-    section.lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap())).collect()
+    section.lines().map(|line| line.strip_prefix("  ").unwrap()).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -32,12 +32,12 @@ impl Place {
 }
 
 /// Runs a producer that opens the FIFO as a shell's redirection does, the tool, and a reader of 256 KiB at a time, or none.
-fn run(fifo: &Path, produced: &[&str], tool: &Tool, reader: bool) -> Cost {
+fn run(fifo: &Path, what: &[&str], tool: &Tool, reader: bool) -> Cost {
     let cpu = children_cpu();
     let began = Instant::now();
     let mut producer = Command::new("sh");
     producer.args(["-c", "fifo=$1; shift; exec \"$@\" > \"$fifo\"", "sh"]).arg(fifo);
-    producer.arg(std::env::current_exe().unwrap()).args(["role", "produce"]).args(produced);
+    producer.arg(std::env::current_exe().unwrap()).args(["role", "produce"]).args(what);
     let mut children = vec![producer.spawn().unwrap()];
     let output = if reader { Stdio::piped() } else { Stdio::null() };
     let mut middle = tool.command().stdin(Stdio::null()).stdout(output).spawn().unwrap();
