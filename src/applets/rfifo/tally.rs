@@ -9,8 +9,9 @@ use crate::fdio::watch::{Event, Processes, Watch};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// How many times it is watched: what one account misses, another one has.
-const WATCHES: usize = 2;
+/// How many times it is watched where writers' processes can't be told apart: what one account misses, another one has.
+/// Each takes about 10 ms to close.
+const WATCHES: usize = 8;
 
 /// Counts writers up to a number of them.
 #[derive(Debug)]
@@ -56,9 +57,12 @@ impl Tally {
     /// be told from those that overlap it.
     pub(super) fn new(wanted: u64, place: &Place, fifo: &Seen) -> (Self, Option<Errno>) {
         let own = Since { own: true, ..Since::default() };
+        // One is never merged with none.
+        let mut processes = Some(fifo).filter(|_| wanted > 1).and_then(|fifo| Processes::new(fifo).ok());
+        let count = if wanted == 1 || processes.is_some() { 1 } else { WATCHES };
         let mut watches = Vec::new();
         let mut error = None;
-        for _ in 0..WATCHES {
+        for _ in 0..count {
             match Watch::writers(place, fifo) {
                 Ok(watch) => watches.push((watch, own)),
                 Err(errno) => {
@@ -67,8 +71,10 @@ impl Tally {
                 }
             }
         }
-        // It tells of a process that comes twice only once, so it is no account by itself.
-        let processes = Some(fifo).filter(|_| !watches.is_empty()).and_then(|fifo| Processes::new(fifo).ok());
+        if watches.is_empty() {
+            // It tells of a process that comes twice only once, so it is no account by itself.
+            processes = None;
+        }
         let processes = processes.map(|processes| (processes, own));
         (Self { wanted, watches, processes, settled: 0, stirred: false, again: false }, error)
     }
