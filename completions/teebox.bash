@@ -77,7 +77,7 @@ _teebox() {
 
     case "${cmd}" in
         teebox)
-            opts="--help --version --list --install --force --relative rframe rmerge rpipesz rtee help"
+            opts="--help --version --list --install --force --relative rfifo rframe rmerge rpipesz rtee help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -98,7 +98,7 @@ _teebox() {
             return 0
             ;;
         teebox__subcmd__help)
-            opts="rframe rmerge rpipesz rtee help"
+            opts="rfifo rframe rmerge rpipesz rtee help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -10,6 +10,7 @@ use rustix::pipe::PipeFlags;
 
 use crate::Row;
 use crate::pipeline::{Consumer, Input, Pipeline, children_cpu, role, through};
+use crate::rmerge;
 use crate::stats::{Cost, Line, Ratio, median};
 use crate::tool::{self, Tool};
 
@@ -24,10 +25,17 @@ struct Growth {
     cost: fn(usize) -> Cost,
 }
 
-const KINDS: [Growth; 4] = [
+const KINDS: [Growth; 5] = [
     Growth { name: "rtee: FILEs on tmpfs", unit: ("ms", 1e3), sizes: &[1, 2, 4, 16, 64], work: count, cost: rtee },
     Growth { name: "rframe: encode, payload of", unit: ("ns/B", 1e9), sizes: PAYLOADS, work: payload, cost: encode },
     Growth { name: "rframe: decode, payload of", unit: ("ns/B", 1e9), sizes: PAYLOADS, work: payload, cost: decode },
+    Growth {
+        name: "rmerge: inputs, one active,",
+        unit: ("ms in all", 1e3),
+        sizes: &[2, 8, 64, 512, 1000, 2000, 4000],
+        work: |_| 1.0,
+        cost: rmerge::among,
+    },
     Growth {
         name: "rpipesz: --pid among processes",
         unit: ("us", 1e6),

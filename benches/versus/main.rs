@@ -56,8 +56,8 @@ fn main() {
     }
     let only = value("--only").unwrap_or_default();
     let rounds: usize = value("--rounds").map_or(7, |text| text.parse().expect("--rounds takes a number"));
-    let rows = [rframe::rows(), rmerge::rows(), rpipesz::rows(), rtee::rows(), start::rows(), growth::rows()];
-    let rows = [rfifo::rows(), rframe::rows(), rpipesz::rows(), rtee::rows(), start::rows(), growth::rows()];
+    let rows =
+        [rfifo::rows(), rframe::rows(), rmerge::rows(), rpipesz::rows(), rtee::rows(), start::rows(), growth::rows()];
     let rows: Vec<Row> = rows.into_iter().flatten().filter(|row| row.name.contains(&only)).collect();
     let is_given = |option: &str| arguments.iter().any(|argument| argument == option);
     if is_given("--list") {

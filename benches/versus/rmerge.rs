@@ -92,35 +92,54 @@ fn row(name: &'static str, options: &'static [&'static str], goals: &'static [(&
     Row { name: name.to_owned(), run: Box::new(run) }
 }
 
-/// Many FIFOs, all of them open and one of them in use, against two.
-fn idle_row() -> Row {
-    let run = |rounds: usize| {
+/// So many FIFOs, in a directory of their own that goes with them.
+struct Fifos {
+    directory: PathBuf,
+    paths: Vec<PathBuf>,
+}
+
+impl Fifos {
+    fn new(count: usize) -> Self {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/versus/{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        let fifos: Vec<PathBuf> = (0..INPUTS).map(|number| directory.join(number.to_string())).collect();
-        for fifo in &fifos {
+        let paths: Vec<PathBuf> = (0..count).map(|number| directory.join(number.to_string())).collect();
+        for path in &paths {
             let mode = rustix::fs::Mode::from_raw_mode(0o600);
-            rustix::fs::mknodat(rustix::fs::CWD, fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+            rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         }
-        let tool = |name: &'static str, count: usize| {
-            let command = [tool::teebox(), "rmerge".into()].into_iter().chain(fifos[..count].iter().cloned());
-            Tool { name, command: command.collect() }
-        };
-        let (many, two) = (tool("rmerge", INPUTS), tool("2 inputs", 2));
-        let lines = compare(
-            &[&many, &two],
-            rounds,
-            "s",
-            1.0,
-            |_| (Some(1.5), None),
-            |tool| {
-                let mut feeder = role(&["produce", "fifo", &LENGTH.to_string(), &BYTES.to_string()]);
-                feeder.args(&tool.command[2..]);
-                consumed(tool.command(), Some(feeder))
-            },
-        );
-        std::fs::remove_dir_all(directory).unwrap();
-        lines
+        Self { directory, paths }
+    }
+
+    /// Merges the first so many of them, all of them open and one in use.
+    fn merge(&self, count: usize, bytes: usize) -> Cost {
+        let paths = &self.paths[..count];
+        let mut feeder = role(&["produce", "fifo", &LENGTH.to_string(), &bytes.to_string()]);
+        feeder.args(paths);
+        let mut merged = Command::new(tool::teebox());
+        merged.arg("rmerge").args(paths);
+        consumed(merged, Some(feeder))
+    }
+}
+
+impl Drop for Fifos {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// What 256 MB cost of one among so many inputs.
+pub(crate) fn among(inputs: usize) -> Cost {
+    Fifos::new(inputs).merge(inputs, 256_000_000)
+}
+
+/// Many inputs, one of them in use, against two.
+fn idle_row() -> Row {
+    let run = |rounds: usize| {
+        let fifos = Fifos::new(INPUTS);
+        let tool = |name: &'static str| Tool { name, command: Vec::new() };
+        let (many, two) = (tool("rmerge"), tool("2 inputs"));
+        let measure = |tool: &Tool| fifos.merge(if tool.name == two.name { 2 } else { INPUTS }, BYTES);
+        compare(&[&many, &two], rounds, "s", 1.0, |_| (Some(1.5), None), measure)
     };
     Row { name: format!("rmerge: {INPUTS} inputs, one active"), run: Box::new(run) }
 }

@@ -7,8 +7,8 @@ use std::os::fd::AsFd;
 use rustix::pipe::{IoSliceRaw, SpliceFlags};
 
 /// `produce write BYTES`, `produce vmsplice BYTES`, `produce lines LENGTH BYTES`, `produce frames LENGTH BYTES`,
-/// `produce fifo LENGTH BYTES FIFO...` (lines into the last of them, while it has all of them open), `consume read`, `consume splice`, and `tokio …`, a peer of rframe.
-/// `produce log BYTES`, `consume read`, `consume splice`, and `tokio …`, a peer of rframe.
+/// `produce fifo LENGTH BYTES FIFO...` (lines into the last of them, while it has all of them open), `produce log BYTES`,
+/// `consume read`, `consume splice`, and `tokio …`, a peer of rframe.
 pub(crate) fn play(arguments: &[String]) {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -33,7 +33,7 @@ pub(crate) fn play(arguments: &[String]) {
             // 100 lines of 100 bytes, one of them an error.
             let line = |text: &str| format!("{text:.<99}\n");
             let block = [line("2026-11-21 12:00:00 INFO all is well").repeat(99), line("2026-11-21 12:00:00 ERROR no")];
-            repeat(block.concat().as_bytes(), bytes.parse().unwrap());
+            repeat(rustix::stdio::stdout(), block.concat().as_bytes(), bytes.parse().unwrap());
         }
         ["tokio", work] => crate::tokio_codec::run(work),
         ["consume", "read"] => read(),
@@ -50,7 +50,8 @@ fn write(mut bytes: usize) {
     }
 }
 
-/// Writes to a descriptor `record` over and over, whole, in blocks of about 64 KiB or of one record, until it is at least `bytes` bytes.
+/// Writes to a descriptor `record` over and over, whole, in blocks of about 64 KiB or of one record, until it is at least
+/// `bytes` bytes.
 fn repeat(to: impl AsFd, record: &[u8], bytes: usize) {
     let block = record.repeat((64 * 1024 / record.len()).max(1));
     let mut left = bytes;
