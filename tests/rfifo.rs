@@ -165,7 +165,7 @@ for number in range(3):
         pass
 sys.exit(rfifo.wait())
 ";
-    let mut command = support::as_user("python3", 61_237).unwrap();
+    let mut command = support::as_user("python3", support::new_user()).unwrap();
     command.args(["-c", script]).arg(rfifo).current_dir(directory.path());
     let output = command.output().unwrap();
     let said = "rfifo: inotify: Too many open files; writers that overlap are counted as one\n";

@@ -259,7 +259,7 @@ fn a_fifo_whose_name_can_not_be_removed_is_reported() {
     std::fs::create_dir(&directory).unwrap();
     std::fs::set_permissions(sandbox.path("."), PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o777)).unwrap();
-    let Some(mut command) = support::as_user(rfifo, 61_236) else { return };
+    let Some(mut command) = support::as_user(rfifo, support::new_user()) else { return };
     let path = directory.join("p");
     command.args(["--once"]).arg(&path).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();

@@ -102,7 +102,7 @@ fn a_user_who_has_used_up_the_soft_limit_gets_new_pipes_of_two_pages_and_no_larg
     let (soft, most) = (setting("pipe-user-pages-soft"), setting("pipe-max-size"));
     let pipes = soft / (most / 4096);
     // Of a user of its own, so that the other tests keep theirs.
-    let Some(mut command) = support::as_user("bash", 61237) else { return };
+    let Some(mut command) = support::as_user("bash", support::new_user()) else { return };
     if pipes == 0 || pipes > 512 {
         eprintln!("skipped: the soft limit is {soft} pages");
         return;
@@ -162,7 +162,8 @@ fn limits_are_those_of_the_kernel() {
 
 #[test]
 fn limits_count_what_this_users_pipes_take() {
-    let Some(command) = support::as_user("bash", 61238) else { return };
+    let somebody = support::new_user();
+    let Some(command) = support::as_user("bash", somebody) else { return };
     let used = |setup: &str, mut command: Command| {
         let script = format!("{setup} {} --limits --json", support::for_strangers("rpipesz").unwrap().display());
         let output = command.args(["-c", &script]).output().unwrap();
@@ -171,18 +172,18 @@ fn limits_count_what_this_users_pipes_take() {
     };
     // Standard output is a pipe of the one who started it.
     assert_eq!(used("", command), (0, 0));
-    let command = support::as_user("bash", 61238).unwrap();
+    let command = support::as_user("bash", somebody).unwrap();
     assert_eq!(used("exec 5<> <(:) 6<> <(:); wait;", command), (32, 2));
     // A FIFO counts for whoever opened it first, which its owner need not be.
     let fifo = "dir=$(mktemp -d); mkfifo $dir/fifo; exec 5<> $dir/fifo; rm -r $dir;";
-    let command = support::as_user("bash", 61238).unwrap();
+    let command = support::as_user("bash", somebody).unwrap();
     assert_eq!(used(fifo, command), (0, 0));
 }
 
 #[test]
 fn limits_need_few_descriptors_however_many_processes_there_are_and_tell_where_there_are_too_few() {
     // Processes of a user of its own, more than descriptors; each has a pipe of its own.
-    let Some(mut command) = support::as_user("bash", 61239) else { return };
+    let Some(mut command) = support::as_user("bash", support::new_user()) else { return };
     let script = format!(
         "for i in {{1..20}}; do (exec 5<> <(:); wait; exec sleep 60 > /dev/null 2>&1) & done
         for pid in $(jobs -p); do until [ $(< /proc/$pid/comm) = sleep ]; do :; done; done
@@ -244,7 +245,7 @@ fn measure_takes_the_sizes_of_writes_that_it_is_given_and_draws_bars() {
 fn max_is_what_the_soft_limit_leaves() {
     let (soft, most) = (setting("pipe-user-pages-soft"), setting("pipe-max-size"));
     let pipes = soft / (most / 4096);
-    let Some(mut command) = support::as_user("bash", 61240) else { return };
+    let Some(mut command) = support::as_user("bash", support::new_user()) else { return };
     if pipes == 0 || pipes > 512 {
         eprintln!("skipped: the soft limit is {soft} pages");
         return;

@@ -72,6 +72,13 @@ pub fn for_strangers(applet: &str) -> Option<PathBuf> {
     }
 }
 
+/// The number of a user that no other test has, and no other run of the tests: limits count what a user's processes have.
+pub fn new_user() -> u32 {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    1_000_000 + std::process::id() % 1_000_000 * 64 + next % 64
+}
+
 /// A program run by a user with this number and no rights; without root it is said that there is none.
 pub fn as_user(program: impl AsRef<OsStr>, user: u32) -> Option<Command> {
     use std::os::unix::process::CommandExt;

@@ -232,6 +232,17 @@ impl Outputs {
         }
     }
 
+    /// Takes note of the FILEs whose readers have left, before more is passed on.
+    pub(super) fn see_readers_that_left(&mut self) -> Result<(), Stop> {
+        for index in 0..self.files.len() {
+            let Sink::Writer(writer) = &mut self.files[index].sink else { continue };
+            if writer.has_lost_its_reader() {
+                self.lost_writer(index, false)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A FILE that the parent writes has lost its reader, and that is watched.
     pub(super) fn lost_watched(&mut self, index: usize) -> Result<(), Stop> {
         self.lost_file(index, Fault::ReaderLeft)

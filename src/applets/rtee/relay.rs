@@ -121,6 +121,7 @@ impl<'a> Relay<'a> {
                     }
                 }
             }
+            self.outputs.see_readers_that_left()?;
             if ending.is_none() && !line {
                 ending = self.outputs.tell_of_readers_that_left()?;
             }

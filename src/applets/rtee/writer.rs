@@ -31,6 +31,8 @@ pub(super) struct Writer {
     stalled: bool,
     /// How often each chunk goes into FILE.
     pub(super) times: usize,
+    /// FILE itself, where it is a pipe, to see at once when its reader has left.
+    pipe_file: Option<OwnedFd>,
 }
 
 /// How long the first bytes wait for one writer before they go to the next output all the same.
@@ -71,6 +73,7 @@ impl Writer {
     fn try_start(file: &mut Option<OwnedFd>, times: usize) -> Result<Self, Errno> {
         let Some(fd) = file.as_ref() else { return Err(Errno::BADF) };
         let stalled = !poll::is_writable(fd);
+        let pipe_file = if pipe::is_pipe(fd) { rustix::io::fcntl_dupfd_cloexec(fd, 3).ok() } else { None };
         let Pipe { reader, writer } = Pipe::new()?;
         if times > 1 {
             // All of the first chunks have to fit while the gate is closed.
@@ -92,7 +95,7 @@ impl Writer {
             }
         })?;
         *file = None;
-        Ok(Self { child, branch: Branch::new(writer), gate: Some(gate), stalled, times })
+        Ok(Self { child, branch: Branch::new(writer), gate: Some(gate), stalled, times, pipe_file })
     }
 
     /// Writes to it what it lacks of `bytes`, which were just taken from the head of the source. False when it has ended.
@@ -111,6 +114,23 @@ impl Writer {
             return false;
         }
         self.stalled || !poll::is_readable_within(&gate, PATIENCE) || transfer::read(&gate, &mut [0]) == Ok(1)
+    }
+
+    /// Whether FILE is a pipe whose reader has left, as the writer has found out, too, then.
+    ///
+    /// It is waited for once, and not longer than [`PATIENCE`]: it may be stopped.
+    pub(super) fn has_lost_its_reader(&mut self) -> bool {
+        let has_left = |pipe: BorrowedFd<'_>| {
+            let mut fds = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
+            poll::look(&mut fds);
+            fds[0].revents().contains(PollFlags::ERR)
+        };
+        if !self.pipe_file.as_ref().is_some_and(|file| has_left(file.as_fd())) {
+            return false;
+        }
+        self.pipe_file = None;
+        poll::rest(self.branch.pipe(), PATIENCE);
+        has_left(self.branch.pipe())
     }
 
     /// Whether a writer that has ended left something in its pipe.
