@@ -23,6 +23,20 @@ fn read_exactly(child: &mut Child, expected: &str) {
     assert_eq!(String::from_utf8(got).unwrap(), expected);
 }
 
+/// Waits until neither it nor its commands go on.
+fn wait_until_blocked(child: &Child) {
+    let is_asleep = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit(')').next().unwrap().starts_with(" S")
+    };
+    let mut quiet = 0;
+    wait_until("neither goes on", || {
+        let asleep = is_asleep(child.id()) && support::children(child.id()).into_iter().all(is_asleep);
+        quiet = if asleep { quiet + 1 } else { 0 };
+        quiet > 50
+    });
+}
+
 /// The processes that have this word among their arguments, and have not ended.
 fn processes(word: &str) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
@@ -153,6 +167,19 @@ fn what_an_ended_command_has_written_is_not_lost_to_the_grace() {
     for pid in processes(&mark) {
         support::kill(pid, Signal::KILL);
     }
+}
+
+#[test]
+fn an_output_that_has_ended_but_was_not_read_in_the_grace_is_not_said_to_be_kept_open() {
+    let sandbox = Sandbox::new();
+    let mut child = start(&sandbox, &["--grace", "0", "--run", "exec yes"]);
+    read_exactly(&mut child, "y\n");
+    wait_until_blocked(&child);
+    support::kill(child.id(), Signal::TERM);
+    wait_until("the command is ended", || support::children(child.id()).is_empty());
+    let (rest, message, status) = finish(child);
+    assert!(rest.iter().all(|byte| b"y\n".contains(byte)) && rest.ends_with(b"y\n"));
+    assert_eq!((message.as_str(), status.signal()), ("", Some(15)));
 }
 
 #[test]
@@ -320,6 +347,24 @@ fn a_reader_that_leaves_ends_the_commands_and_none_is_left() {
 }
 
 #[test]
+fn a_reader_that_leaves_after_a_signal_ends_the_commands_too() {
+    let sandbox = Sandbox::new();
+    let mark = mark(35);
+    let run = format!("trap '' INT TERM; echo began; sleep {mark} & sleep {mark}");
+    let mut child = start(&sandbox, &["--grace", "200ms", "--run", &run]);
+    read_exactly(&mut child, "began\n");
+    wait_until("both sleep", || processes(&mark).len() == 2);
+    support::kill(child.id(), Signal::INT);
+    drop(child.stdout.take());
+    wait_until("it has ended", || child.try_wait().unwrap().is_some());
+    let (_, message, status) = finish(child);
+    // The reader may have been seen to leave before the signal.
+    assert!(matches!(status.signal(), Some(2 | 13)), "{status}");
+    assert_eq!(message, "");
+    wait_until("no process is left", || processes(&mark).is_empty());
+}
+
+#[test]
 fn a_reader_that_leaves_early_ends_commands_that_write_without_end() {
     let (printed, message, status) = fails("rmerge --run yes --run 'yes n' | head -n 0; exit ${PIPESTATUS[0]}");
     assert_eq!((printed.as_str(), message.as_str(), status), ("", "", 141));
@@ -377,16 +422,7 @@ fn time_and_signals_are_seen_to_while_the_output_is_blocked() {
 
     let mut child = start(&sandbox, &["--run", "exec yes"]);
     read_exactly(&mut child, "y\n");
-    let is_asleep = |pid: u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.rsplit(')').next().unwrap().starts_with(" S")
-    };
-    let mut quiet = 0;
-    wait_until("neither goes on", || {
-        let asleep = is_asleep(child.id()) && support::children(child.id()).into_iter().all(is_asleep);
-        quiet = if asleep { quiet + 1 } else { 0 };
-        quiet > 50
-    });
+    wait_until_blocked(&child);
     support::kill(child.id(), Signal::TERM);
     wait_until("the command is ended", || support::children(child.id()).is_empty());
     assert!(child.try_wait().unwrap().is_none());

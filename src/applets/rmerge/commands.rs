@@ -49,6 +49,8 @@ struct Job {
     innocent: bool,
     /// Its outputs are not waited for any longer.
     let_go: bool,
+    /// It was said that one of them is closed.
+    said: bool,
 }
 
 /// The commands of a run.
@@ -121,6 +123,7 @@ impl<'a> Jobs<'a> {
             killed: None,
             innocent: false,
             let_go: false,
+            said: false,
         });
         Ok(())
     }
@@ -160,6 +163,15 @@ impl<'a> Jobs<'a> {
     pub(super) fn outputs_ended(&mut self) {
         for job in &mut self.running {
             job.open = 0;
+        }
+    }
+
+    /// An output of a command is closed that another process keeps open; said once a command.
+    pub(super) fn output_closed(&mut self, number: usize) {
+        if let Some(job) = self.running.iter_mut().find(|job| job.number == number && !job.said) {
+            job.said = true;
+            let reason = "another process keeps its output open after its end; closed";
+            report::reason(NAME, Subject::Name(&job.label.said), reason);
         }
     }
 
@@ -286,9 +298,9 @@ impl<'a> Jobs<'a> {
         }
     }
 
-    /// What a command is called.
-    pub(super) fn label(&self, number: usize) -> Option<&Label> {
-        self.running.iter().find(|job| job.number == number).map(|job| &job.label)
+    /// Whether this argument is a command that runs, or whose output does.
+    pub(super) fn has(&self, number: usize) -> bool {
+        self.running.iter().any(|job| job.number == number)
     }
 }
 

@@ -298,7 +298,7 @@ impl Merge<'_> {
         if self.out.is_blocked() {
             tokens.push(Token::Output);
             fds.push(PollFd::new(&stdout, PollFlags::OUT));
-        } else if self.out.is_connected() && !matches!(self.stop, Some(Stop::Output(_))) {
+        } else if self.out.is_connected() && !self.abandoned {
             // A reader that leaves is noticed while there is nothing to write, too.
             tokens.push(Token::Output);
             fds.push(PollFd::new(&stdout, PollFlags::empty()));
@@ -443,6 +443,9 @@ impl Merge<'_> {
     fn fill(&mut self, stream: &mut Stream, left: &mut usize) -> bool {
         if stream.left == Some(0) {
             stream.ended = true;
+            if !stream.source.is_at_end() {
+                self.jobs.output_closed(stream.number);
+            }
             return true;
         }
         match stream.source.read(self.plan.rules.max.saturating_add(1)) {

@@ -2,11 +2,9 @@
 
 use rustix::io::Errno;
 
-use super::NAME;
 use super::merge::Merge;
 use crate::fdio::signal::Signal;
 use crate::process::spawn;
-use crate::report::{self, Subject};
 
 /// The signals that are passed on to commands.
 pub(super) const PASSED_ON: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
@@ -49,7 +47,7 @@ impl Merge<'_> {
         self.start_none();
         let jobs = &self.jobs;
         for (index, stream) in self.streams.iter_mut().enumerate() {
-            let Some(stream) = stream.as_mut().filter(|stream| jobs.label(stream.number).is_none()) else { continue };
+            let Some(stream) = stream.as_mut().filter(|stream| !jobs.has(stream.number)) else { continue };
             // What was read of other inputs goes out, and no more is read.
             stream.left = Some(0);
             self.ready.push(index);
@@ -79,10 +77,6 @@ impl Merge<'_> {
     /// Ends what has had its time.
     pub(super) fn look_at_time(&mut self) {
         for number in self.jobs.look_at_time() {
-            if let Some(label) = self.jobs.label(number) {
-                let reason = "another process keeps its output open after its end; closed";
-                report::reason(NAME, Subject::Name(&label.said), reason);
-            }
             for stream in self.streams.iter_mut().flatten().filter(|stream| stream.number == number) {
                 // What is there already may be the command's own.
                 stream.left = Some(stream.source.unread());
