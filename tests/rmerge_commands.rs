@@ -5,7 +5,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::net::{Shutdown, SocketType};
 use rustix::process::Signal;
+use rustix::termios::{OptionalActions, OutputModes};
 
 use crate::rmerge::{fails, lines, prints, said};
 use crate::support::{self, Sandbox, finish, spawn, wait_until};
@@ -427,6 +429,63 @@ fn time_and_signals_are_seen_to_while_the_output_is_blocked() {
     wait_until("the command is ended", || support::children(child.id()).is_empty());
     assert!(child.try_wait().unwrap().is_none());
     // Who asks again doesn't wait for the reader.
+    support::kill(child.id(), Signal::TERM);
+    wait_until("it has ended", || child.try_wait().unwrap().is_some());
+    assert_eq!(finish(child).2.signal(), Some(15));
+}
+
+/// `rmerge` with this standard output and a pipe for what it says.
+fn start_on(stdout: impl Into<Stdio>, run: &str) -> Child {
+    let mut command = support::applet("rmerge");
+    command.args(["--run", run]).stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+#[test]
+fn an_output_that_goes_away_ends_the_commands_whatever_it_was() {
+    for (number, run) in ["exec sleep", "exec yes"].into_iter().enumerate() {
+        let mark = mark(60 + u32::try_from(number).unwrap());
+        let run = format!("{run} {mark}");
+        let check = |mut child: Child, leave: &mut dyn FnMut(), message: &str, signal: Option<i32>| {
+            wait_until("the command runs", || !processes(&mark).is_empty());
+            wait_until_blocked(&child);
+            leave();
+            wait_until("it has ended", || child.try_wait().unwrap().is_some());
+            let (_, said, status) = finish(child);
+            // What yes(1) says of it comes with it.
+            assert_eq!(
+                (said.lines().rfind(|line| line.starts_with("rmerge")).unwrap_or(""), status.signal()),
+                (message, signal)
+            );
+            wait_until("no process is left", || processes(&mark).is_empty());
+        };
+        let (master, slave, _) = support::terminal();
+        let mut master = Some(master);
+        check(start_on(slave, &run), &mut || drop(master.take()), "rmerge: standard output: Input/output error", None);
+
+        let (ours, theirs) = support::packet_sockets(SocketType::STREAM);
+        let mut ours = Some(ours);
+        check(start_on(theirs, &run), &mut || drop(ours.take()), "", Some(13));
+
+        let (ours, theirs) = support::packet_sockets(SocketType::STREAM);
+        // Of one that only reads no more nothing is heard before it is written to.
+        let how = if number == 0 { Shutdown::Both } else { Shutdown::Read };
+        check(start_on(theirs, &run), &mut || rustix::net::shutdown(&ours, how).unwrap(), "", Some(13));
+    }
+}
+
+#[test]
+fn signals_are_seen_to_while_a_terminal_takes_no_more() {
+    let (_master, slave, _) = support::terminal();
+    let mut settings = rustix::termios::tcgetattr(&slave).unwrap();
+    // Each newline takes the room of two bytes, of which poll(2) knows nothing.
+    settings.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
+    rustix::termios::tcsetattr(&slave, OptionalActions::Now, &settings).unwrap();
+    let mut child = start_on(slave, "exec yes");
+    wait_until("the command runs", || !support::children(child.id()).is_empty());
+    wait_until_blocked(&child);
+    support::kill(child.id(), Signal::TERM);
+    wait_until("the command is ended", || support::children(child.id()).is_empty());
     support::kill(child.id(), Signal::TERM);
     wait_until("it has ended", || child.try_wait().unwrap().is_some());
     assert_eq!(finish(child).2.signal(), Some(15));

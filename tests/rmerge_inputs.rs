@@ -216,6 +216,18 @@ fn a_descriptor_by_name_may_be_a_pipe_a_socket_or_a_file() {
 }
 
 #[test]
+fn what_is_named_twice_is_read_once_where_two_would_tear_its_records() {
+    let all = lines("", 1..=50_000);
+    let said = "rmerge: standard input: named twice, read once\n";
+    assert_eq!(fails("seq 50000 | rmerge - -"), (all.clone(), said.into(), 1));
+    assert_eq!(fails("seq 50000 | rmerge /dev/stdin -"), (all.clone(), said.into(), 1));
+    assert_eq!(fails("seq 50000 > a; rmerge - - < a"), (all.clone(), said.into(), 1));
+    let (printed, message, status) = fails("mkfifo a; seq 50000 > a & rmerge a ./a");
+    assert_eq!((printed, message.as_str(), status), (all, "rmerge: ./a: named twice, read once\n", 1));
+    assert_eq!(prints("echo 1 > a; rmerge a a; rmerge - a < a"), "1\n1\n1\n1\n");
+}
+
+#[test]
 fn descriptors_that_were_inherited_keep_their_flags() {
     let (reader, mut out) = support::pipe();
     let (back, stdout) = support::pipe();

@@ -1,5 +1,6 @@
 //! An input that is open: its descriptor, and what was read of it and has not gone out yet.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -52,9 +53,18 @@ pub(super) struct Stream {
 #[derive(Debug)]
 pub(super) enum Refusal {
     System(Errno),
-    /// It would be read as it grows, without end.
-    IsOutput,
+    /// These words say it.
+    Words(&'static str),
 }
+
+/// It would be read as it grows, without end.
+const IS_OUTPUT: Refusal = Refusal::Words("input file is output file");
+
+/// Two would take the pieces of records from each other.
+const IS_TAKEN: Refusal = Refusal::Words("named twice, read once");
+
+/// What is read already and would be shared: pipes, sockets and standard input, by what fstat(2) tells them apart by.
+pub(super) type Taken = BTreeSet<(u64, u64)>;
 
 impl From<Errno> for Refusal {
     fn from(errno: Errno) -> Self {
@@ -63,13 +73,18 @@ impl From<Errno> for Refusal {
 }
 
 impl Source {
-    /// Opens what an argument names; a FIFO with `follow` so that it never ends.
-    pub(super) fn open(what: &What, follow: bool) -> Result<Self, Refusal> {
+    /// Opens what an argument names, beside those that are `taken`; a FIFO with `follow` so that it never ends.
+    pub(super) fn open(what: &What, follow: bool, taken: &mut Taken) -> Result<Self, Refusal> {
         let source = match what {
             What::Stdin => Self::inherited(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?)?,
             What::Path(path) | What::Command(path) => Self::at(path, follow)?,
         };
-        if source.file && source.is_output()? { Err(Refusal::IsOutput) } else { Ok(source) }
+        if source.file && source.is_output()? {
+            return Err(IS_OUTPUT);
+        }
+        let stat = rustix::fs::fstat(&source.fd)?;
+        let shared = matches!(what, What::Stdin) || matches!(kind(&stat), FileType::Fifo | FileType::Socket);
+        if shared && !taken.insert((stat.st_dev, stat.st_ino)) { Err(IS_TAKEN) } else { Ok(source) }
     }
 
     /// The reading end of a new pipe, and its writing end.

@@ -3,7 +3,7 @@
 //! While there is something to write for which the output has no room, no input that goes straight to the output is read;
 //! so memory is bounded by what one read brings. With --order=input the others are still read, into what [`Order`] keeps.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
@@ -298,7 +298,7 @@ impl Merge<'_> {
         if self.out.is_blocked() {
             tokens.push(Token::Output);
             fds.push(PollFd::new(&stdout, PollFlags::OUT));
-        } else if self.out.is_connected() && !self.abandoned {
+        } else if self.out.gone().is_some() && !self.abandoned {
             // A reader that leaves is noticed while there is nothing to write, too.
             tokens.push(Token::Output);
             fds.push(PollFd::new(&stdout, PollFlags::empty()));
@@ -322,7 +322,8 @@ impl Merge<'_> {
         }
         let polled = fds.len();
         if self.ready.is_empty() {
-            poll::wait_until(&mut fds, self.jobs.deadline())?;
+            let deadline = [self.jobs.deadline(), self.out.deadline()].into_iter().flatten().min();
+            poll::wait_until(&mut fds, deadline)?;
         } else {
             poll::look(&mut fds);
         }
@@ -346,7 +347,7 @@ impl Merge<'_> {
         if lines {
             self.read_lines();
         }
-        if !output.is_empty() {
+        if !output.is_empty() || self.out.deadline().is_some_and(|end| end <= Instant::now()) {
             self.write(output)?;
         }
         Ok(())
@@ -356,7 +357,7 @@ impl Merge<'_> {
     fn write(&mut self, events: PollFlags) -> Result<(), Errno> {
         if !self.out.is_blocked() {
             let gone = events.intersects(PollFlags::ERR | PollFlags::HUP);
-            return if gone { Err(Errno::PIPE) } else { Ok(()) };
+            return self.out.gone().filter(|_| gone).map_or(Ok(()), Err);
         }
         self.out.unblock();
         if let Some((index, length)) = self.owed.take() {

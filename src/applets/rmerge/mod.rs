@@ -60,7 +60,8 @@ const OWN_FAILURE: u8 = 125;
 const HELP: &str = "\
 Inputs:
   An INPUT is a file, a FIFO, `-` for standard input, or /dev/fd/N for a descriptor, which may be a socket. A FIFO that nobody
-  has opened for writing yet is waited for. Without any INPUT and COMMAND, standard input is read.
+  has opened for writing yet is waited for. Without any INPUT and COMMAND, standard input is read. A FIFO, a socket or
+  standard input that is named twice is read once, and that is said.
 
   What is before the first `=` of an INPUT or COMMAND is its LABEL, unless it holds a slash or white space. So ./a=b is the
   file a=b, and so is =a=b, as an empty LABEL is none; what follows `--` are files only, without labels. =X=1 make runs

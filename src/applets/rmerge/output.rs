@@ -1,12 +1,18 @@
 //! Standard output, which is never waited for: what it has no room for is kept until it has.
 
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::fdio::{pipe, transfer};
+use crate::fdio::{pipe, stdio, transfer};
 
 /// From this size on, in bytes, what is held is written.
 pub(super) const ENOUGH: usize = transfer::BUFFER;
+
+/// How often it is looked whether the other side of a socket without room reads no more.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What is to be written to standard output.
 #[derive(Debug)]
@@ -16,8 +22,13 @@ pub(super) struct Output {
     done: usize,
     /// It has no room, as far as is known.
     blocked: bool,
-    /// It is a pipe or a socket, where the other side may leave.
-    connected: bool,
+    /// What write(2) says once the other side is gone, where poll(2) tells of that.
+    gone: Option<Errno>,
+    socket: bool,
+    /// When to write to a socket again that had no room: poll(2) doesn't tell that its other side reads no more.
+    retry: Option<Instant>,
+    /// A terminal may have less room than poll(2) makes believe.
+    terminal: Option<OwnedFd>,
     widened: bool,
 }
 
@@ -25,8 +36,14 @@ impl Output {
     pub(super) fn new() -> Self {
         let stat = rustix::fs::fstat(rustix::stdio::stdout());
         let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
-        let connected = matches!(kind, Ok(FileType::Fifo | FileType::Socket));
-        Self { held: Vec::new(), done: 0, blocked: false, connected, widened: false }
+        let terminal = stdio::own_terminal();
+        let gone = match kind {
+            Ok(FileType::Fifo | FileType::Socket) => Some(Errno::PIPE),
+            _ if terminal.is_some() => Some(Errno::IO),
+            _ => None,
+        };
+        let socket = kind == Ok(FileType::Socket);
+        Self { held: Vec::new(), done: 0, blocked: false, gone, socket, retry: None, terminal, widened: false }
     }
 
     /// Whether there is something to be written for which there was no room.
@@ -39,9 +56,14 @@ impl Output {
         self.held.is_empty()
     }
 
-    /// Whether poll(2) tells when its reader is gone.
-    pub(super) fn is_connected(&self) -> bool {
-        self.connected
+    /// What write(2) says once the other side is gone, where poll(2) tells of that.
+    pub(super) fn gone(&self) -> Option<Errno> {
+        self.gone
+    }
+
+    /// When to write again, though poll(2) hasn't said that there is room.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.retry.filter(|_| self.blocked)
     }
 
     /// What is held, to be added to.
@@ -89,12 +111,15 @@ impl Output {
             pipe::widen(rustix::stdio::stdout());
         }
         let mut done = 0;
+        let stdout = rustix::stdio::stdout();
+        let stdout = self.terminal.as_ref().map_or(stdout, AsFd::as_fd);
         while done < bytes.len() {
-            match transfer::write_now(rustix::stdio::stdout(), &bytes[done..]) {
+            match transfer::write_now(stdout, &bytes[done..]) {
                 Ok(0) => return Err(Errno::IO),
                 Ok(count) => done += count,
                 Err(Errno::AGAIN) => {
                     self.blocked = true;
+                    self.retry = self.socket.then(|| Instant::now() + RETRY);
                     break;
                 }
                 Err(errno) => return Err(errno),

@@ -9,7 +9,7 @@ use memchr::memchr;
 use rustix::io::Errno;
 
 use super::commands::Pending;
-use super::input::{Refusal, Source};
+use super::input::{Refusal, Source, Taken};
 use super::merge::Merge;
 use super::plan::{self, Label, Plan, What};
 use super::{MAX_RECORD, NAME};
@@ -19,9 +19,6 @@ use crate::report::{self, Subject};
 
 /// Descriptors that are open besides inputs: standard ones, signals, a file, what starting a command takes for a moment.
 const OWN_FILES: u64 = 16;
-
-/// What is said of an input that would grow as it is read.
-const IS_OUTPUT: &str = "input file is output file";
 
 /// Whether the descriptors suffice for all inputs; and for how many commands at once.
 pub(super) fn check_descriptors(plan: &Plan, files: &Files) -> Result<usize, Error> {
@@ -49,15 +46,16 @@ pub(super) struct Lines {
 impl Merge<'_> {
     /// Opens the inputs, and queues the commands.
     pub(super) fn open(&mut self) -> Result<(), Error> {
+        let mut taken = Taken::new();
         if let Some(path) = &self.plan.commands_from {
             let (what, name) = if path == "-" {
                 (What::Stdin, Named::Words("standard input"))
             } else {
                 (What::Path(path.clone()), path.clone().into())
             };
-            let source = Source::open(&what, false).map_err(|refusal| match refusal {
+            let source = Source::open(&what, false, &mut taken).map_err(|refusal| match refusal {
                 Refusal::System(errno) => Error::System(name.clone(), errno),
-                Refusal::IsOutput => Error::Refused(name.clone(), IS_OUTPUT.to_owned()),
+                Refusal::Words(words) => Error::Refused(name.clone(), words.to_owned()),
             })?;
             self.lines = Some(Lines { source, name });
         }
@@ -72,7 +70,7 @@ impl Merge<'_> {
                 What::Stdin => Named::Words("standard input"),
                 _ => input.label.said.clone().into(),
             };
-            match Source::open(&input.what, plan.follow) {
+            match Source::open(&input.what, plan.follow, &mut taken) {
                 Ok(source) => {
                     self.expect(number, 1);
                     let label = self.dresser.label(&input.label.shown, false);
@@ -82,7 +80,7 @@ impl Merge<'_> {
                     self.failed = true;
                     match refusal {
                         Refusal::System(errno) => report::failure(NAME, name.subject(), errno),
-                        Refusal::IsOutput => report::reason(NAME, name.subject(), IS_OUTPUT),
+                        Refusal::Words(words) => report::reason(NAME, name.subject(), words),
                     }
                 }
             }
