@@ -463,6 +463,13 @@ fn an_output_that_goes_away_ends_the_commands_whatever_it_was() {
         let mut master = Some(master);
         check(start_on(slave, &run), &mut || drop(master.take()), "rmerge: standard output: Input/output error", None);
 
+        // So is one that was hung up before.
+        let (master, slave, _) = support::terminal();
+        drop(master);
+        let mut child = start_on(slave, &run);
+        wait_until("it has ended", || child.try_wait().unwrap().is_some());
+        assert!(finish(child).1.ends_with("rmerge: standard output: Input/output error\n"));
+
         let (ours, theirs) = support::packet_sockets(SocketType::STREAM);
         let mut ours = Some(ours);
         check(start_on(theirs, &run), &mut || drop(ours.take()), "", Some(13));

@@ -445,6 +445,26 @@ fn while_the_output_is_blocked_nothing_is_read_and_memory_stays_within_bounds() 
 }
 
 #[test]
+fn the_time_of_a_record_is_that_at_which_it_was_read_however_long_the_output_is_blocked() {
+    let sandbox = Sandbox::new();
+    let mut child = start(&sandbox, &["--timestamp=unix", "--label={label} "]);
+    // They are read at once, as they fit into the pipe; with what is put in front of them, they don't.
+    child.stdin.as_mut().unwrap().write_all(&[b'\n'; 65536]).unwrap();
+    let mut quiet = 0;
+    wait_until("it is blocked", || {
+        quiet = if is_asleep(&child) { quiet + 1 } else { 0 };
+        quiet > 50
+    });
+    let seconds = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    let blocked = seconds();
+    wait_until("it is later", || seconds() > blocked + 0.02);
+    let (rest, message, _) = finish(child);
+    let times: Vec<f64> = String::from_utf8(rest).unwrap().lines().map(|line| line[..14].parse().unwrap()).collect();
+    assert_eq!((times.len(), message.as_str()), (65536, ""));
+    assert!(times.iter().all(|time| *time <= blocked));
+}
+
+#[test]
 fn what_waits_for_its_turn_takes_no_more_memory_than_it_may() {
     let sandbox = Sandbox::new();
     sandbox.fifo("fifo");

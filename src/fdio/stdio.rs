@@ -62,18 +62,21 @@ fn guards() -> Vec<i32> {
     [stdin, stdout, stderr].into_iter().filter(is_guard).map(|fd| fd.as_raw_fd()).collect()
 }
 
+/// Whether standard output is a terminal, if only one that was hung up.
+#[must_use]
+pub fn is_terminal_out() -> bool {
+    let stdout = rustix::stdio::stdout();
+    // The controlling side of one is none: it makes a new one when it is opened by its name. See ptmx(4).
+    let controls = rustix::fs::fstat(stdout).is_ok_and(|stat| stat.st_rdev == rustix::fs::makedev(5, 2));
+    !controls && matches!(rustix::termios::tcgetattr(stdout), Ok(_) | Err(Errno::IO))
+}
+
 /// Standard output opened anew, where it is a terminal, so that writes don't wait: the flags of what was inherited are
 /// not ours. None where it is no terminal, or may not be opened.
 #[must_use]
 pub fn own_terminal() -> Option<OwnedFd> {
-    let stdout = rustix::stdio::stdout();
-    let rdev = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).map(|stat| stat.st_rdev).ok();
-    // The controlling side of one makes a new one when it is opened by its name. See ptmx(4).
-    if !rustix::termios::isatty(stdout) || rdev(stdout) == Some(rustix::fs::makedev(5, 2)) {
-        return None;
-    }
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    open("/proc/self/fd/1", flags, Mode::empty()).ok().filter(|fd| rdev(fd.as_fd()) == rdev(stdout))
+    is_terminal_out().then(|| open("/proc/self/fd/1", flags, Mode::empty()).ok()).flatten()
 }
 
 /// Closes standard output and tells what close(2) had to say: file systems over a network report a full disk only here.

@@ -39,6 +39,10 @@ impl Stamp {
     }
 }
 
+/// When something happened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment(SystemTime, Instant);
+
 /// Times as text, made anew no oftener than they change.
 #[derive(Debug)]
 struct Clock {
@@ -51,11 +55,11 @@ struct Clock {
 
 impl Clock {
     /// The time, and a space.
-    fn now(&mut self) -> &str {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    fn tell(&mut self, moment: Moment) -> &str {
+        let since = moment.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         match &self.stamp {
             Stamp::Unix => self.set(since),
-            Stamp::Elapsed => self.set(self.started.elapsed()),
+            Stamp::Elapsed => self.set(moment.1.saturating_duration_since(self.started)),
             Stamp::Local(_, false) if self.second == Some(since.as_secs()) => {}
             Stamp::Local(format, _) => {
                 self.second = Some(since.as_secs());
@@ -166,14 +170,19 @@ impl Dresser {
         bytes
     }
 
-    /// What comes now is of an input with this label.
-    pub(super) fn begin(&mut self, label: &[u8]) {
+    /// The time, where it is wanted.
+    pub(super) fn now(&self) -> Option<Moment> {
+        self.clock.is_some().then(|| Moment(SystemTime::now(), Instant::now()))
+    }
+
+    /// What comes now is of an input with this label, and was read at that time.
+    pub(super) fn begin(&mut self, label: &[u8], read: Option<Moment>) {
         if self.clock.is_none() && self.label.is_none() {
             return;
         }
         self.prefix.clear();
-        if let Some(clock) = &mut self.clock {
-            self.prefix.extend_from_slice(clock.now().as_bytes());
+        if let (Some(clock), Some(moment)) = (&mut self.clock, read) {
+            self.prefix.extend_from_slice(clock.tell(moment).as_bytes());
         }
         self.prefix.extend_from_slice(label);
     }

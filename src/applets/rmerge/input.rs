@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::decorate::Moment;
 use super::plan::What;
 use super::records::Cutter;
 use crate::error::Named;
@@ -41,6 +42,8 @@ pub(super) struct Stream {
     pub(super) label: Vec<u8>,
     /// What it is called in messages.
     pub(super) name: Named,
+    /// When it was read last, where that is shown.
+    pub(super) read: Option<Moment>,
     /// Nothing more will be read.
     pub(super) ended: bool,
     /// There may be whole records that have not gone out.

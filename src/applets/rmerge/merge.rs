@@ -188,6 +188,7 @@ impl Merge<'_> {
             kind,
             label,
             name,
+            read: None,
             ended: false,
             leftover: false,
             left: None,
@@ -402,7 +403,7 @@ impl Merge<'_> {
     /// Reads one input, at most about `most` bytes, and passes on its records; whether it is at its end.
     fn serve(&mut self, stream: &mut Stream, index: usize, place: Place, most: usize) -> Result<bool, Errno> {
         let mut left = most;
-        self.dresser.begin(&stream.label);
+        self.dresser.begin(&stream.label, stream.read);
         loop {
             stream.leftover = true;
             while !self.is_full(place) {
@@ -459,6 +460,9 @@ impl Merge<'_> {
                 let empty = count < ENOUGH / 2 && !stream.source.is_file() && !self.crowded;
                 *left = if empty { 0 } else { left.saturating_sub(count) };
                 self.dresser.begin(&stream.label);
+                *left = if count < ENOUGH / 2 && !stream.source.is_file() { 0 } else { left.saturating_sub(count) };
+                stream.read = self.dresser.now();
+                self.dresser.begin(&stream.label, stream.read);
             }
             Err(Errno::AGAIN) if stream.left.is_some() => stream.ended = true,
             Err(Errno::AGAIN) => return false,

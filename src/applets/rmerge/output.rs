@@ -39,7 +39,7 @@ impl Output {
         let terminal = stdio::own_terminal();
         let gone = match kind {
             Ok(FileType::Fifo | FileType::Socket) => Some(Errno::PIPE),
-            _ if terminal.is_some() => Some(Errno::IO),
+            _ if stdio::is_terminal_out() => Some(Errno::IO),
             _ => None,
         };
         let socket = kind == Ok(FileType::Socket);
