@@ -449,7 +449,7 @@ fn the_time_of_a_record_is_that_at_which_it_was_read_however_long_the_output_is_
     let sandbox = Sandbox::new();
     let mut child = start(&sandbox, &["--timestamp=unix", "--label={label} "]);
     // They are read at once, as they fit into the pipe; with what is put in front of them, they don't.
-    child.stdin.as_mut().unwrap().write_all(&[b'\n'; 65536]).unwrap();
+    child.stdin.as_mut().unwrap().write_all(&vec![b'\n'; 65536]).unwrap();
     let mut quiet = 0;
     wait_until("it is blocked", || {
         quiet = if is_asleep(&child) { quiet + 1 } else { 0 };
