@@ -50,7 +50,8 @@ pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
     if pipe_signal == Inherited::Default {
         signal::restore_default(Signal::SIGPIPE);
     }
-    let caught = Caught::new(&[&PASSED_ON[..], &[Signal::SIGCHLD, Signal::SIGPIPE]].concat());
+    // A temporary file that may not grow takes no more: write(2) says so, too.
+    let caught = Caught::new(&[&PASSED_ON[..], &[Signal::SIGCHLD, Signal::SIGPIPE, Signal::SIGXFSZ]].concat());
     let caught = caught.map_err(|errno| Error::System(Named::Words("signals"), errno))?;
     if plan.has_commands() {
         spawn::adopt_orphans();

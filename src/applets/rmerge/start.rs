@@ -129,9 +129,11 @@ impl Merge<'_> {
     pub(super) fn start_none(&mut self) {
         self.lines = None;
         let Some(order) = &mut self.order else { return };
-        let streams = &self.streams;
-        for (number, waiting) in &mut order.waiting {
-            waiting.open = streams.iter().flatten().filter(|stream| stream.number == *number).count();
+        order.waiting.values_mut().for_each(|waiting| waiting.open = 0);
+        for stream in self.streams.iter().flatten() {
+            if let Some(waiting) = order.waiting.get_mut(&stream.number) {
+                waiting.open += 1;
+            }
         }
     }
 
