@@ -56,8 +56,8 @@ pub struct Group(Pid);
 /// Starts `sh -c COMMAND` with /dev/null as its standard input and `stdout` as its output; its standard error is `stderr`,
 /// or else this program's.
 ///
-/// ENOENT and EACCES when there is no shell or no /dev/null, EMFILE and ENFILE when descriptors are used up, EAGAIN when there are too many processes, ENOMEM when memory is used up,
-/// EINVAL for a command with a NUL in it.
+/// ENOENT and EACCES when there is no shell or no /dev/null, EMFILE and ENFILE when descriptors are used up, EAGAIN when
+/// there are too many processes, ENOMEM when memory is used up, EINVAL for a command with a NUL in it.
 pub fn shell(
     command: &OsStr,
     stdout: BorrowedFd<'_>,
