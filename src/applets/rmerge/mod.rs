@@ -96,8 +96,8 @@ Ends:
 
   SIGINT, SIGTERM, SIGHUP and SIGQUIT are passed on to the commands' groups, and no more is started or read of other inputs;
   what the commands still print is delivered, and then rmerge dies of that signal. After --grace, or at a second signal, the
-  commands get SIGKILL, and at a second signal a reader that takes nothing is not waited for. When the reader of the output leaves, the commands get SIGTERM, after --grace SIGKILL, and rmerge
-  dies of SIGPIPE.
+  commands get SIGKILL, and at a second signal a reader that takes nothing is not waited for. When the reader of the output
+  leaves, the commands get SIGTERM, after --grace SIGKILL, and rmerge dies of SIGPIPE.
 
 Exit status:
   0 when all went well. That of the first failing command, in the order of the arguments, or as --status says; 124 for one
