@@ -460,8 +460,6 @@ impl Merge<'_> {
                 // Less than half a pipe: it is empty now, most likely.
                 let empty = count < ENOUGH / 2 && !stream.source.is_file() && !self.crowded;
                 *left = if empty { 0 } else { left.saturating_sub(count) };
-                self.dresser.begin(&stream.label);
-                *left = if count < ENOUGH / 2 && !stream.source.is_file() { 0 } else { left.saturating_sub(count) };
                 stream.read = self.dresser.now();
                 self.dresser.begin(&stream.label, stream.read);
             }
