@@ -1,9 +1,9 @@
 //! rmerge: many inputs into one stream, record by record.
 //!
-//! This file is the command line, and [`plan`] makes plain data of it. [`merge`] is the loop; [`start`] and [`stop`] are how
-//! inputs come into it and what ends them early. [`input`] reads, [`records`] tells where records end, [`decorate`] puts
-//! labels and times in front of them, [`order`] keeps what has to wait for its turn, [`output`] writes without waiting, and
-//! [`commands`] knows what runs.
+//! This file is the command line, and [`plan`] makes plain data of it. [`merge`] is the loop; [`start`], [`serve`] and
+//! [`stop`] are how inputs come into it, what is done with those that are ready, and what ends them early. [`input`] reads,
+//! [`records`] tells where records end, [`decorate`] puts labels and times in front of them, [`order`] keeps what has to
+//! wait for its turn, [`output`] writes without waiting, and [`commands`] knows what runs.
 
 mod commands;
 mod decorate;
@@ -13,6 +13,7 @@ mod order;
 mod output;
 mod plan;
 mod records;
+mod serve;
 mod start;
 mod stop;
 
