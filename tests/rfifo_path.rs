@@ -273,3 +273,41 @@ fn a_fifo_whose_name_can_not_be_removed_is_reported() {
     left.write_all(b"y").unwrap();
     left.read_exact(&mut [0]).unwrap();
 }
+
+#[test]
+fn of_several_starts_at_once_that_replace_exactly_one_goes_on() {
+    for _ in 0..30 {
+        let sandbox = Sandbox::new();
+        let start = |_| {
+            let mut command = support::applet("rfifo");
+            command.args(["--replace", "p"]);
+            support::spawn(sandbox.prepare(command))
+        };
+        let mut starts: Vec<_> = (0..4).map(start).collect();
+        wait_until("all but one have ended", || {
+            starts.iter_mut().map(|start| start.try_wait().unwrap()).filter(Option::is_none).count() == 1
+        });
+        assert!(sandbox.path("p").exists());
+        for mut child in starts {
+            if child.try_wait().unwrap().is_none() {
+                kill(child.id(), Signal::TERM);
+            }
+            let (_, said, status) = support::finish(child);
+            match status.code() {
+                None => assert_eq!(said, ""),
+                Some(_) => assert!(said.starts_with("rfifo: p: has a reader"), "{said}"),
+            }
+        }
+        assert!(!sandbox.path("p").exists());
+    }
+}
+
+#[test]
+fn a_fifo_that_was_made_goes_when_there_is_no_descriptor_to_open_it_with() {
+    let sandbox = Sandbox::new();
+    let line =
+        "for most in $(seq 4 20); do (ulimit -n $most; rfifo --timeout 0 --once --until x --match x p) 2> /dev/null
+        [ ! -e p ] || { echo $most; rm p; }; done";
+    let outcome = sandbox.run(sandbox.shell("rfifo", line));
+    assert_eq!((String::from_utf8(outcome.stdout).unwrap().as_str(), outcome.files.len()), ("", 0));
+}

@@ -56,13 +56,23 @@ impl Place {
         &self.name
     }
 
-    /// Makes a FIFO with this very mode, whatever the umask; EEXIST when there is anything by that name.
-    pub fn make(&self, mode: Mode) -> Result<(), Errno> {
+    /// Makes a FIFO with this very mode, whatever the umask, and tells what stat(2) says of it; None where the name is
+    /// another's already. EEXIST when there is anything by that name.
+    pub fn make(&self, mode: Mode) -> Result<Option<Stat>, Errno> {
         // The umask is the process's: nothing else is made meanwhile.
         let before = rustix::process::umask(Mode::empty());
         let result = rustix::fs::mknodat(&self.parent, Path::new(&self.name), FileType::Fifo, mode, 0);
         rustix::process::umask(before);
-        result
+        result?;
+        let made = rustix::fs::statat(&self.parent, Path::new(&self.name), AtFlags::SYMLINK_NOFOLLOW);
+        Ok(made.ok().filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo))
+    }
+
+    /// Whether it is `file` that has the name.
+    #[must_use]
+    pub fn names(&self, file: &Stat) -> bool {
+        let now = rustix::fs::statat(&self.parent, Path::new(&self.name), AtFlags::SYMLINK_NOFOLLOW);
+        now.is_ok_and(|now| device::is_same(&now, file))
     }
 
     /// What is there, without opening it and without following a link; None where there is nothing.
@@ -275,8 +285,9 @@ impl ReadEnd {
     }
 
     /// Marks it as in use for others who ask with this; false where another process has.
+    #[must_use]
     pub fn claim(&self) -> bool {
-        rustix::fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive).is_ok()
+        rustix::fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK)
     }
 }
 

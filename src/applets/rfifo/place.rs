@@ -73,20 +73,20 @@ impl Path {
 
     /// Makes a FIFO, which goes when this does unless it is kept; None if there is something already.
     pub(super) fn make(&mut self, mode: Mode, keep: bool) -> Result<Option<Seen>, Error> {
-        match self.place.make(mode) {
-            Ok(()) => {}
+        let made = match self.place.make(mode) {
+            Ok(made) => made,
             Err(Errno::EXIST) => return Ok(None),
             Err(errno) => return Err(self.failed(errno)),
-        }
+        };
+        // It goes even if it can't be opened now.
+        self.made = made.filter(|_| !keep);
         let seen = self.look()?;
-        if !keep {
-            self.made = seen.as_ref().map(|seen| *seen.stat());
-        }
-        Ok(seen)
+        Ok(seen.filter(|seen| made.is_some_and(|made| device::is_same(seen.stat(), &made))))
     }
 
-    /// Opens PATH for reading, after making it or by what `present` says; `before` is called when it is clear which FIFO
-    /// that is, and no writer that waits has been set free.
+    /// Opens PATH for reading, after making it or by what `present` says. What an earlier run has left behind stays the
+    /// same FIFO, so writers that wait for a reader get one. `before` is called when it is clear which FIFO that is, and
+    /// no writer that waits has been set free.
     pub(super) fn open_to_read(
         &mut self,
         mode: Mode,
@@ -94,39 +94,41 @@ impl Path {
         keep: bool,
         mut before: impl FnMut(&Place, &Seen),
     ) -> Result<ReadEnd, Error> {
-        // What is there may be gone when it is looked at; not so often that it would never end.
+        // What is there may be gone when it is looked at, or opened; not so often that it would never end.
         for _ in 0..100 {
-            if let Some(seen) = self.make(mode, keep)? {
-                before(&self.place, &seen);
-                let end = self.open(&seen)?;
-                end.set_mode(mode).map_err(|errno| self.failed(errno))?;
-                end.claim();
-                return Ok(end);
-            }
-            let Some(seen) = self.look()? else { continue };
-            return match present {
+            let made = self.make(mode, keep)?;
+            let own = made.is_some();
+            let seen = if own { made } else { self.look()? };
+            let Some(seen) = seen else { continue };
+            match present {
+                _ if own => {}
                 Present::Refuse => {
-                    Err(self
-                        .refused("is there already; --reuse uses it, and --replace takes over one that nobody reads"))
+                    let reason = "is there already; --reuse uses it, and --replace takes over one that nobody reads";
+                    return Err(self.refused(reason));
                 }
-                Present::Reuse => {
-                    before(&self.place, &seen);
-                    self.open(&seen)
-                }
-                Present::Replace => {
-                    self.check_abandoned(&seen)?;
-                    before(&self.place, &seen);
-                    let end = self.take_over(&seen, mode)?;
-                    self.made = (!keep).then(|| *seen.stat());
-                    Ok(end)
-                }
-            };
+                Present::Reuse => {}
+                Present::Replace => self.check_abandoned(&seen)?,
+            }
+            before(&self.place, &seen);
+            let end = seen.open_to_read().map_err(|errno| self.failed(errno))?;
+            let reused = !own && present == Present::Reuse;
+            let taken = !reused && !end.claim();
+            if taken && !own {
+                return Err(self.refused(HAS_READER));
+            }
+            // What was made here may have been taken over by another start before it was opened; what is taken over or
+            // reused may have been removed by the one who made it.
+            if taken || !self.place.names(seen.stat()) {
+                self.made = None;
+                continue;
+            }
+            if !reused {
+                end.set_mode(mode).map_err(|errno| self.failed(errno))?;
+                self.made = (!keep).then(|| *seen.stat());
+            }
+            return Ok(end);
         }
         Err(self.failed(Errno::EXIST))
-    }
-
-    fn open(&self, seen: &Seen) -> Result<ReadEnd, Error> {
-        seen.open_to_read().map_err(|errno| self.failed(errno))
     }
 
     /// An error unless it is of this user and nobody reads it.
@@ -143,17 +145,6 @@ impl Path {
             Ok(_) => Err(self.refused(HAS_READER)),
             Err(errno) => Err(self.failed(errno)),
         }
-    }
-
-    /// Opens what an earlier run has left behind as if it had been made now. It stays the same FIFO, so writers that wait
-    /// for a reader get one.
-    fn take_over(&self, seen: &Seen, mode: Mode) -> Result<ReadEnd, Error> {
-        let end = self.open(seen)?;
-        if !end.claim() {
-            return Err(self.refused(HAS_READER));
-        }
-        end.set_mode(mode).map_err(|errno| self.failed(errno))?;
-        Ok(end)
     }
 
     /// Removes what was made, if it is still there.
