@@ -306,6 +306,41 @@ fn with_drop_and_mark_a_slow_reader_gets_whole_lines_and_learns_how_many_are_mis
 }
 
 #[test]
+fn with_drop_a_long_line_whose_reader_leaves_is_not_torn_for_the_next_one() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.fifo("p");
+    let nonblocking = || {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+        OpenOptions::new().read(true).custom_flags(flags).open(&path).unwrap()
+    };
+    let mut first = nonblocking();
+    let mut child = write(&sandbox, &["--drop", "--mark", "--size", "64K"]);
+    // More than there is room for.
+    let long = format!("{}\n", "x".repeat(100_000));
+    give(&mut child, long.as_bytes());
+    wait_until("the FIFO is full", || rustix::io::ioctl_fionread(&first) == Ok(65_536));
+    let mut text = get(&mut first, 1000);
+    drop(first);
+    let pid = child.id();
+    let count_read = || {
+        let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+        io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse::<usize>().unwrap()
+    };
+    let before = count_read();
+    // Nobody takes it, and it must not come after the beginning of the long one.
+    give(&mut child, b"dropped\n");
+    wait_until("it is read", || count_read() >= before + 8);
+    let mut second = nonblocking();
+    text.push_str(&get(&mut second, 64_536));
+    give(&mut child, b"after\n");
+    let (said, status) = end(child);
+    second.read_to_string(&mut text).unwrap();
+    assert!(text == format!("{long}[rfifo: 1 line dropped]\nafter\n"), "{:?}", &text[text.len().min(65_000)..]);
+    assert_eq!((said.as_str(), status), ("rfifo: p: 1 line dropped\n", Some(0)));
+}
+
+#[test]
 fn a_standard_input_that_is_closed_or_is_the_fifo_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.fifo("p");

@@ -18,15 +18,17 @@ pub(super) struct Dropped {
     lines: u64,
     /// Those that were not said in the stream yet.
     unmarked: u64,
-    /// The rest of a line whose beginning is in the FIFO.
+    /// The rest of a line whose beginning is in the FIFO,
     rest: Vec<u8>,
+    /// in the one that was opened as this one of all.
+    begun: u64,
     /// What comes is the rest of a line that was dropped.
     skipping: bool,
 }
 
 impl Dropped {
     pub(super) fn new(how: Dropping) -> Self {
-        Self { how, lines: 0, unmarked: 0, rest: Vec::new(), skipping: false }
+        Self { how, lines: 0, unmarked: 0, rest: Vec::new(), begun: 0, skipping: false }
     }
 
     /// Relays until the input ends, and says what was dropped; returns the exit status.
@@ -47,7 +49,9 @@ impl Dropped {
             if writing.lines.ended {
                 break;
             }
-            let wanted = if self.rest.is_empty() { None } else { Some(PollFlags::OUT) };
+            // Without a reader it would be an event without end.
+            let waits = !self.rest.is_empty() && writing.target.has_reader();
+            let wanted = waits.then_some(PollFlags::OUT);
             let (input, fifo) = writing.poll(wanted)?;
             if !fifo.is_empty() {
                 self.deliver_rest(writing)?;
@@ -58,9 +62,12 @@ impl Dropped {
             }
         }
         // A line that has begun to appear is the one thing that is waited for.
-        while !self.rest.is_empty() {
+        while !self.deliver_rest(writing)? {
+            if !writing.target.has_reader() {
+                self.drop_rest();
+                break;
+            }
             writing.wait_for_room()?;
-            self.deliver_rest(writing)?;
         }
         if self.how.mark && self.unmarked > 0 {
             self.deliver_mark(writing)?;
@@ -113,6 +120,7 @@ impl Dropped {
         let written = write(writing, batch)?;
         if written > 0 {
             self.rest = batch[written..].to_vec();
+            self.begun = writing.target.opens;
         }
         Ok(written > 0)
     }
@@ -123,13 +131,21 @@ impl Dropped {
             return Ok(true);
         }
         if !writing.target.has_reader() {
-            self.rest.clear();
-            self.count(1);
-            return Ok(true);
+            writing.target.try_open()?;
+            // While its beginning is there for the next reader, nothing else may come after it.
+            if writing.target.opens != self.begun || writing.target.unread() == 0 {
+                self.drop_rest();
+                return Ok(true);
+            }
         }
-        let written = write(writing, &self.rest)?;
+        let written = write_open(writing, &self.rest)?;
         self.rest.drain(..written);
         Ok(self.rest.is_empty())
+    }
+
+    fn drop_rest(&mut self) {
+        self.rest.clear();
+        self.count(1);
     }
 
     /// Says in the stream what was dropped; false if there is no room for that.
@@ -151,11 +167,13 @@ impl Dropped {
 
 /// Writes what there is room for, to whoever reads PATH now; 0 if there is none, or nobody.
 fn write(writing: &mut Writing<'_>, bytes: &[u8]) -> Result<usize, Error> {
+    if writing.target.has_reader() || writing.target.try_open()? { write_open(writing, bytes) } else { Ok(0) }
+}
+
+/// Writes what there is room for in the FIFO that is open; 0 if there is none, or nobody reads it.
+fn write_open(writing: &Writing<'_>, bytes: &[u8]) -> Result<usize, Error> {
+    let Some(fd) = writing.target.fd() else { return Ok(0) };
     loop {
-        if !writing.target.has_reader() && !writing.target.try_open()? {
-            return Ok(0);
-        }
-        let Some(fd) = writing.target.fd() else { return Ok(0) };
         match rustix::io::write(fd, bytes) {
             Ok(written) => {
                 writing.wrote(written);

@@ -51,6 +51,8 @@ pub(super) struct Target<'a> {
     pub(super) path: Path,
     plan: &'a Plan,
     open: Option<Open>,
+    /// How many have been open so far.
+    pub(super) opens: u64,
     /// An open(2) that waits for a reader, and of which FIFO.
     opening: Option<(Opening, Seen)>,
     /// It has been there.
@@ -63,7 +65,7 @@ pub(super) struct Target<'a> {
 
 impl<'a> Target<'a> {
     pub(super) fn new(path: Path, plan: &'a Plan) -> Self {
-        Self { path, plan, open: None, opening: None, found: false, lost: false, written: false }
+        Self { path, plan, open: None, opens: 0, opening: None, found: false, lost: false, written: false }
     }
 
     /// The FIFO, if it is open.
@@ -221,6 +223,7 @@ impl<'a> Target<'a> {
         }
         self.opening = None;
         self.open = Some(Open { fd, seen });
+        self.opens += 1;
         Ok(())
     }
 
