@@ -163,6 +163,20 @@ for number in range(3):
     rfifo.stdout.read(2)
     while '(rfifo) S' not in open('/proc/%d/stat' % rfifo.pid).read() and rfifo.poll() is None:
         pass
+if rfifo.wait() != 0:
+    sys.exit(1)
+# It is noticed, too, while the output is full; there is nothing to be written.
+output = os.pipe()
+os.set_blocking(output[1], False)
+try:
+    while True:
+        os.write(output[1], b'.' * 4096)
+except BlockingIOError:
+    pass
+rfifo = subprocess.Popen([sys.argv[1], '--once', 'p'], stdout=output[1], stderr=subprocess.DEVNULL)
+while not os.path.exists('p'):
+    pass
+open('p', 'w').close()
 sys.exit(rfifo.wait())
 ";
     let mut command = support::as_user("python3", support::new_user()).unwrap();

@@ -95,7 +95,15 @@ impl Output {
             Way::Direct => match transfer::splice(fifo, stdout(), most, false) {
                 Spliced::Moved(0) => return Ok(Step::Nobody),
                 Spliced::Moved(count) => return Ok(Step::Moved(count)),
-                Spliced::WouldBlock => return Ok(if fifo.unread() == 0 { Step::Empty } else { Step::Full }),
+                Spliced::WouldBlock => {
+                    // An output that is full hides that nobody is there.
+                    let left = fifo.is_left();
+                    return Ok(match fifo.unread() {
+                        0 if left => Step::Nobody,
+                        0 => Step::Empty,
+                        _ => Step::Full,
+                    });
+                }
                 Spliced::Failed(errno) => return Err(self.failed(errno)),
                 Spliced::Refused => self.way = Way::Copied,
             },
