@@ -220,6 +220,19 @@ fn what_is_queued_when_a_signal_comes_is_relayed_before_it_ends_even_to_a_slow_r
 }
 
 #[test]
+fn it_dies_of_the_signal_even_if_the_line_that_ends_it_is_queued() {
+    let sandbox = Sandbox::new();
+    let (mut child, mut reader, filled) = start_full(&sandbox, &["--until", "EOD"]);
+    send(&sandbox, b"x\nEOD\ny\n");
+    kill(child.id(), Signal::TERM);
+    wait_until("PATH is removed first", || !sandbox.path("p").exists());
+    let mut got = Vec::new();
+    reader.read_to_end(&mut got).unwrap();
+    assert_eq!(&got[filled..], b"x\n");
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     let sandbox = Sandbox::new();
     let (mut child, _reader, _) = start_full(&sandbox, &[]);

@@ -64,8 +64,8 @@ impl Place {
         let result = rustix::fs::mknodat(&self.parent, Path::new(&self.name), FileType::Fifo, mode, 0);
         rustix::process::umask(before);
         result?;
-        let made = rustix::fs::statat(&self.parent, Path::new(&self.name), AtFlags::SYMLINK_NOFOLLOW);
-        Ok(made.ok().filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo))
+        let now = rustix::fs::statat(&self.parent, Path::new(&self.name), AtFlags::SYMLINK_NOFOLLOW);
+        Ok(now.ok().filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo))
     }
 
     /// Whether it is `file` that has the name.

@@ -73,15 +73,15 @@ impl Path {
 
     /// Makes a FIFO, which goes when this does unless it is kept; None if there is something already.
     pub(super) fn make(&mut self, mode: Mode, keep: bool) -> Result<Option<Seen>, Error> {
-        let made = match self.place.make(mode) {
-            Ok(made) => made,
+        let stat = match self.place.make(mode) {
+            Ok(stat) => stat,
             Err(Errno::EXIST) => return Ok(None),
             Err(errno) => return Err(self.failed(errno)),
         };
         // It goes even if it can't be opened now.
-        self.made = made.filter(|_| !keep);
+        self.made = stat.filter(|_| !keep);
         let seen = self.look()?;
-        Ok(seen.filter(|seen| made.is_some_and(|made| device::is_same(seen.stat(), &made))))
+        Ok(seen.filter(|seen| stat.is_some_and(|stat| device::is_same(seen.stat(), &stat))))
     }
 
     /// Opens PATH for reading, after making it or by what `present` says. What an earlier run has left behind stays the
@@ -96,9 +96,9 @@ impl Path {
     ) -> Result<ReadEnd, Error> {
         // What is there may be gone when it is looked at, or opened; not so often that it would never end.
         for _ in 0..100 {
-            let made = self.make(mode, keep)?;
-            let own = made.is_some();
-            let seen = if own { made } else { self.look()? };
+            let new = self.make(mode, keep)?;
+            let own = new.is_some();
+            let seen = if own { new } else { self.look()? };
             let Some(seen) = seen else { continue };
             match present {
                 _ if own => {}

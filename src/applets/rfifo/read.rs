@@ -306,7 +306,10 @@ impl Reading {
             }
             self.left = self.fifo.unread();
         }
-        self.ending = Some(ending);
+        // Of a signal it dies, whatever is queued.
+        if !matches!(self.ending, Some(Ending::Signal(_))) {
+            self.ending = Some(ending);
+        }
     }
 
     /// Nothing more comes: what was held goes on.
@@ -362,8 +365,8 @@ impl Reading {
                 tally.stir();
             }
         }
-        if told && state == State::Blocked && self.tally.as_mut().is_some_and(|tally| tally.is_full(&self.fifo, false))
-        {
+        // A writer may leave while others see to it that there is always more.
+        if told && state != State::Idle && self.tally.as_mut().is_some_and(|tally| tally.is_full(&self.fifo, false)) {
             self.end(Ending::Asked);
         }
         if state == State::Blocked {
