@@ -2,10 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
 
+use rustix::fs::OFlags;
 use rustix::process::Signal;
 
 use crate::rfifo::start;
@@ -41,6 +43,15 @@ fn get(reader: &mut File, count: usize) -> String {
     let mut bytes = vec![0; count];
     reader.read_exact(&mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
+}
+
+/// Closes a reader, and waits until it is gone: what another test forks at this moment has it, too, until it runs.
+fn leave(reader: File) {
+    let name = |fd: &dyn AsRawFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let open = |name: String, flags| rustix::fs::open(name, flags | OFlags::CLOEXEC, rustix::fs::Mode::empty());
+    let fifo = open(name(&reader), OFlags::PATH).unwrap();
+    drop(reader);
+    wait_until("nobody reads", || open(name(&fifo), OFlags::WRONLY | OFlags::NONBLOCK).is_err());
 }
 
 #[test]
@@ -104,7 +115,7 @@ fn without_a_reader_the_time_is_over_with_124() {
     let mut reader = read(&sandbox);
     give(&mut child, b"one\n");
     assert_eq!(get(&mut reader, 4), "one\n");
-    drop(reader);
+    leave(reader);
     give(&mut child, b"two\n");
     let said = "rfifo: p: no reader has come, and 4 bytes were not delivered\n";
     assert_eq!(end(child), (said.to_owned(), Some(124)));
@@ -133,12 +144,12 @@ fn a_reader_that_leaves_costs_nothing_while_the_fifo_is_there() {
     let mut reader = read(&sandbox);
     give(&mut child, b"one\ntwo\n");
     assert_eq!(get(&mut reader, 4), "one\n");
-    drop(reader);
+    leave(reader);
     give(&mut child, b"three\n");
     // What the first one left, and what came while there was none.
     let mut reader = read(&sandbox);
     assert_eq!(get(&mut reader, 10), "two\nthree\n");
-    drop(reader);
+    leave(reader);
     give(&mut child, b"four\n");
     drop(child.stdin.take());
     // The end of the input is not the end while something is not delivered.
@@ -175,7 +186,7 @@ fn what_a_reader_leaves_in_a_fifo_that_it_removes_is_lost_and_said() {
     give(&mut child, b"two\n");
     wait_until("it is in the FIFO", || rustix::io::ioctl_fionread(&reader) == Ok(4));
     std::fs::remove_file(&path).unwrap();
-    drop(reader);
+    leave(reader);
     give(&mut child, b"three\n");
     // Another FIFO takes its place, and its reader goes on with the next line.
     sandbox.fifo("p");
@@ -311,7 +322,7 @@ fn with_drop_a_long_line_whose_reader_leaves_is_not_torn_for_the_next_one() {
     let path = sandbox.fifo("p");
     let nonblocking = || {
         use std::os::unix::fs::OpenOptionsExt;
-        let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap();
         OpenOptions::new().read(true).custom_flags(flags).open(&path).unwrap()
     };
     let mut first = nonblocking();
@@ -321,7 +332,7 @@ fn with_drop_a_long_line_whose_reader_leaves_is_not_torn_for_the_next_one() {
     give(&mut child, long.as_bytes());
     wait_until("the FIFO is full", || rustix::io::ioctl_fionread(&first) == Ok(65_536));
     let mut text = get(&mut first, 1000);
-    drop(first);
+    leave(first);
     let pid = child.id();
     let count_read = || {
         let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
