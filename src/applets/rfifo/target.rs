@@ -135,6 +135,11 @@ impl<'a> Target<'a> {
             }
             // Before the look whose outcome it may change.
             let mut watch = Watch::readers(&self.path.place, seen.as_ref()).ok();
+            // What came between the look and the watch has told nobody.
+            let stat = |seen: &Option<Seen>| seen.as_ref().map(|seen| (seen.stat().st_dev, seen.stat().st_ino));
+            if stat(&self.find()?) != stat(&seen) {
+                continue;
+            }
             if self.open.is_some() {
                 if self.has_reader() {
                     return Ok(Waited::Reader);
