@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use crate::applet::Applet;
 use crate::applets;
-use crate::error::{self, Error, Named};
+use crate::error::{self, Error};
 use crate::fdio::{device, stdio, transfer};
 
 /// The name of the binary that holds the applets.
@@ -139,8 +139,7 @@ See also:
 
 fn list() -> Result<u8, Error> {
     let names: String = applets::ALL.iter().flat_map(|applet| [applet.name, "\n"]).collect();
-    transfer::write_all(rustix::stdio::stdout(), names.as_bytes())
-        .map_err(|errno| Error::System(Named::Words("standard output"), errno))?;
+    transfer::write_all(rustix::stdio::stdout(), names.as_bytes()).map_err(Error::output)?;
     Ok(0)
 }
 

@@ -17,6 +17,8 @@ pub const USAGE: u8 = 2;
 pub const CANNOT_RUN: u8 = 126;
 /// An exit status: there is no applet or command of that name, as a shell has it for commands.
 pub const NOT_FOUND: u8 = 127;
+/// An exit status: the time is over, as timeout(1) has it.
+pub const TIMED_OUT: u8 = 124;
 
 /// Why a run ended without its normal end.
 #[derive(Debug)]
@@ -31,6 +33,14 @@ pub enum Error {
     Refused(Named, String),
     /// This signal would have ended a process that doesn't hold it off.
     Signal(Signal),
+}
+
+impl Error {
+    /// Standard output can't be written.
+    #[must_use]
+    pub fn output(errno: Errno) -> Self {
+        Self::System(Named::Words("standard output"), errno)
+    }
 }
 
 /// What an error is about, as [`Subject`] has it.

@@ -39,7 +39,7 @@ pub fn run(keep: &[RawFd], task: impl FnOnce() -> u8) -> Result<Child, Errno> {
     let blocked = signal::block_all();
     // SAFETY: whoever forks here starts no threads, so the child may do whatever the parent may.
     match unsafe { nix::unistd::fork() } {
-        Err(errno) => Err(Errno::from_raw_os_error(errno as i32)),
+        Err(error) => Err(super::errno(error)),
         Ok(ForkResult::Parent { child }) => {
             drop(blocked);
             Pid::from_raw(child.as_raw()).map(Child).ok_or(Errno::CHILD)
@@ -102,7 +102,7 @@ pub fn inherited(number: RawFd) -> Result<OwnedFd, Errno> {
 
 /// Closes a descriptor and tells what close(2) had to say: file systems over a network report a full disk only here.
 pub fn close(fd: OwnedFd) -> Result<(), Errno> {
-    nix::unistd::close(fd).map_err(|errno| Errno::from_raw_os_error(errno as i32))
+    nix::unistd::close(fd).map_err(super::errno)
 }
 
 /// Closes every descriptor but those in `keep`, above all the pipe ends by which others see that the parent is gone.

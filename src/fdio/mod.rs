@@ -29,3 +29,10 @@ pub mod spool;
 pub mod stdio;
 pub mod transfer;
 pub mod watch;
+
+use rustix::io::Errno;
+
+/// The error of a call of nix's, which has those that rustix lacks, as all others are here.
+pub(crate) fn errno(error: nix::errno::Errno) -> Errno {
+    Errno::from_raw_os_error(error as i32)
+}

@@ -97,8 +97,9 @@ impl Caught {
                 wanted.add(*signal);
             }
         }
-        let before = wanted.thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(errno)?;
-        let arrived = SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map_err(errno)?;
+        let before = wanted.thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(super::errno)?;
+        let arrived =
+            SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map_err(super::errno)?;
         Ok(Self { arrived, before })
     }
 
@@ -121,10 +122,6 @@ impl AsFd for Caught {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.arrived.as_fd()
     }
-}
-
-fn errno(errno: nix::errno::Errno) -> Errno {
-    Errno::from_raw_os_error(errno as i32)
 }
 
 /// A signal's name as kill(1) knows it, or its number.

@@ -83,7 +83,7 @@ pub fn own_terminal() -> Option<OwnedFd> {
 pub fn close_stdout() -> Result<(), Errno> {
     match nix::unistd::close(1) {
         Err(nix::errno::Errno::EBADF) | Ok(()) => Ok(()),
-        Err(errno) => Err(Errno::from_raw_os_error(errno as i32)),
+        Err(error) => Err(super::errno(error)),
     }
 }
 

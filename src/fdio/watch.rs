@@ -133,11 +133,10 @@ impl Processes {
         // Without a descriptor of the FIFO in each event, which would be an open end of it; any user may have that.
         let flags =
             InitFlags::FAN_CLOEXEC | InitFlags::FAN_NONBLOCK | InitFlags::from_bits_retain(libc::FAN_REPORT_FID);
-        let failed = |errno: nix::errno::Errno| Errno::from_raw_os_error(errno as i32);
-        let group = Fanotify::init(flags, EventFFlags::O_RDONLY).map_err(failed)?;
+        let group = Fanotify::init(flags, EventFFlags::O_RDONLY).map_err(super::errno)?;
         let mask = MaskFlags::FAN_OPEN | MaskFlags::FAN_CLOSE_WRITE;
         let name = fifo.magic_name();
-        group.mark(MarkFlags::FAN_MARK_ADD, mask, rustix::fs::CWD, Some(name.as_str())).map_err(failed)?;
+        group.mark(MarkFlags::FAN_MARK_ADD, mask, rustix::fs::CWD, Some(name.as_str())).map_err(super::errno)?;
         Ok(Self(group))
     }
 

@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::io::Errno;
 
+use crate::fdio;
+
 /// Replaces this program with a command, which is looked up in PATH; returns only when that fails.
 ///
 /// ENOENT when there is no such command (or no interpreter for it), EACCES and ENOEXEC when it can't be run.
@@ -18,7 +20,7 @@ pub fn replace(command: &[OsString]) -> Errno {
     let Ok(arguments) = arguments else { return Errno::INVAL };
     let Some(program) = arguments.first() else { return Errno::NOENT };
     match nix::unistd::execvp(program, &arguments) {
-        Err(errno) => Errno::from_raw_os_error(errno as i32),
+        Err(errno) => fdio::errno(errno),
         Ok(never) => match never {},
     }
 }

@@ -13,6 +13,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
 
+use crate::fdio;
 pub use crate::fdio::fork::Ended;
 use crate::fdio::signal::{Caught, Signal};
 use crate::fdio::stdio;
@@ -87,7 +88,7 @@ pub fn shell(
     };
     match files.lowered(start) {
         Ok(pid) => Pid::from_raw(pid.as_raw()).map(Group).ok_or(Errno::CHILD),
-        Err(errno) => Err(Errno::from_raw_os_error(errno as i32)),
+        Err(error) => Err(fdio::errno(error)),
     }
 }
 
@@ -103,8 +104,7 @@ impl Group {
     /// A group that is empty may give its number to a new one; so once the command was waited for, ask only while some
     /// process of it is known to be there.
     pub fn signal(self, signal: Signal) -> Result<(), Errno> {
-        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(self.0.as_raw_pid()), signal)
-            .map_err(|errno| Errno::from_raw_os_error(errno as i32))
+        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(self.0.as_raw_pid()), signal).map_err(fdio::errno)
     }
 
     /// Whether the group has a process at this moment; ask as with [`Self::signal`].

@@ -154,7 +154,7 @@ impl Table {
     /// The process group of a process, by its number; 0 is that of the kernel's own threads. ESRCH when it is gone.
     pub fn group(pid: RawPid) -> Result<RawPid, Errno> {
         let group = nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid)));
-        group.map(nix::unistd::Pid::as_raw).map_err(|errno| Errno::from_raw_os_error(errno as i32))
+        group.map(nix::unistd::Pid::as_raw).map_err(crate::fdio::errno)
     }
 
     /// How a descriptor was opened, O_CLOEXEC included.

@@ -71,7 +71,7 @@ impl Output {
         if errno == Errno::PIPE && self.sigpipe == Inherited::Default {
             return Error::Signal(Signal::SIGPIPE);
         }
-        Error::System(Named::Words("standard output"), errno)
+        Error::output(errno)
     }
 
     /// Writes what is pending as far as there is room, and tells whether all of it was.

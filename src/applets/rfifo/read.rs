@@ -13,15 +13,12 @@ use super::output::{Output, Step, stdout};
 use super::place::{Path, Present};
 use super::tally::Tally;
 use super::until::{Cleared, Until};
-use crate::error::{Error, Named};
+use crate::error::{Error, Named, TIMED_OUT};
 use crate::fdio::fifo::{Place, ReadEnd, Seen};
 use crate::fdio::signal::{Caught, Signal};
 use crate::fdio::{pipe, poll, stdio, transfer};
 use crate::progress::Progress;
 use crate::report::{self, Subject};
-
-/// The exit status when the time is over, as timeout(1) has it.
-pub(super) const TIMED_OUT: u8 = 124;
 
 /// The signals that end a run as its user means it.
 pub(super) const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
@@ -100,7 +97,7 @@ struct Reading {
 /// Relays until it ends; returns the exit status.
 pub(super) fn run(mut path: Path, plan: Plan) -> Result<u8, Error> {
     if stdio::was_closed(stdout()) {
-        return Err(Error::System(Named::Words("standard output"), Errno::BADF));
+        return Err(Error::output(Errno::BADF));
     }
     let caught = Caught::new(&ENDING).map_err(|errno| Error::System(Named::Words("signalfd"), errno))?;
     let output = Output::new();

@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
-use super::io::{self, Input, Output, output_failed, stdout};
+use super::io::{self, Input, Output, stdout};
 use super::record::Record;
 use super::{BUFFER, NAME};
 use crate::error::{Error, FAILED};
@@ -448,7 +448,7 @@ impl<'p> Waiting<'p> {
         match io::pass_on(&mut Drain::new(file, stdout()), length, |_| {}) {
             Ok(_) => Ok(()),
             Err(Failure::Input(errno)) => Err(spool_failed(errno)),
-            Err(Failure::Output(errno)) => Err(output_failed(errno)),
+            Err(Failure::Output(errno)) => Err(Error::output(errno)),
         }
     }
 }

@@ -132,7 +132,7 @@ impl Input {
     pub(super) fn transfer_failed(&self, failure: Failure) -> Error {
         match failure {
             Failure::Input(errno) => self.failed(errno),
-            Failure::Output(errno) => output_failed(errno),
+            Failure::Output(errno) => Error::output(errno),
         }
     }
 }
@@ -177,7 +177,7 @@ impl Output {
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         let written = transfer::write_all(stdout(), &self.held);
         self.held.clear();
-        written.map_err(output_failed)
+        written.map_err(Error::output)
     }
 
     /// Writes what is held, and these after it, in one call.
@@ -187,16 +187,11 @@ impl Output {
         slices.extend(parts.map(IoSlice::new));
         let written = transfer::write_all_vectored(stdout(), &mut slices);
         self.held.clear();
-        written.map_err(output_failed)
+        written.map_err(Error::output)
     }
 }
 
 /// Standard output.
 pub(super) fn stdout() -> BorrowedFd<'static> {
     rustix::stdio::stdout()
-}
-
-/// Why a run ends that could not write.
-pub(super) fn output_failed(errno: Errno) -> Error {
-    Error::System(Named::Words("standard output"), errno)
 }

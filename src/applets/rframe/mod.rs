@@ -25,7 +25,7 @@ use crate::framing::{Encoder, Format};
 use crate::progress::{self, Progress};
 use crate::size;
 use encode::Records;
-use io::{Input, output_failed, stdout};
+use io::{Input, stdout};
 use present::Style;
 
 /// The row of the table.
@@ -297,7 +297,7 @@ fn run(arguments: &ArgMatches) -> Result<u8, Error> {
         Some(("decode", options)) => decode(options),
         _ => list_formats(),
     }?;
-    stdio::close_stdout().map_err(output_failed)?;
+    stdio::close_stdout().map_err(Error::output)?;
     Ok(status)
 }
 
@@ -388,6 +388,6 @@ fn list_formats() -> Result<u8, Error> {
             writeln!(text, "{name}\t{grammar}\t{about}")
         };
     }
-    transfer::write_all(stdout(), text.as_bytes()).map_err(output_failed)?;
+    transfer::write_all(stdout(), text.as_bytes()).map_err(Error::output)?;
     Ok(0)
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
+use super::NAME;
 use super::plan::{Commands, Label, Status};
-use super::{NAME, TIMED_OUT};
-use crate::error::{CANNOT_RUN, NOT_FOUND};
+use crate::error::{CANNOT_RUN, NOT_FOUND, TIMED_OUT};
 use crate::fdio::signal::{self, Caught, Signal};
 use crate::process::spawn::{self, Ended, Files, Group};
 use crate::report::{self, Subject};

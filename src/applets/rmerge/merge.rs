@@ -31,7 +31,7 @@ const CROWD: usize = 64;
 /// Merges what the plan names; the exit status.
 pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
     if stdio::was_closed(rustix::stdio::stdout()) {
-        return Err(output_failed(Errno::BADF));
+        return Err(Error::output(Errno::BADF));
     }
     let files = Files::raise();
     let jobs = start::check_descriptors(plan, &files)?;
@@ -81,17 +81,13 @@ pub(super) fn run(plan: &Plan) -> Result<u8, Error> {
     match merge.stop {
         Some(Stop::Signal(signal)) => Err(Error::Signal(signal)),
         Some(Stop::Output(Errno::PIPE)) if pipe_signal == Inherited::Default => Err(Error::Signal(Signal::SIGPIPE)),
-        Some(Stop::Output(errno)) => Err(output_failed(errno)),
+        Some(Stop::Output(errno)) => Err(Error::output(errno)),
         None => {
-            stdio::close_stdout().map_err(output_failed)?;
+            stdio::close_stdout().map_err(Error::output)?;
             let status = merge.jobs.status();
             Ok(if status == 0 && merge.failed { FAILED } else { status })
         }
     }
-}
-
-fn output_failed(errno: Errno) -> Error {
-    Error::System(Named::Words("standard output"), errno)
 }
 
 /// Where the records of an input go now.

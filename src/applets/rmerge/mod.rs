@@ -52,9 +52,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The longest record that a frame of the format `message` has room for, in bytes.
 const FRAME_MOST: usize = 1 << 20;
 
-/// The exit status of a command that ran too long, as timeout(1) has it.
-const TIMED_OUT: u8 = 124;
-
 /// The exit status for a command that could not be started for want of something, as env(1) has it.
 const OWN_FAILURE: u8 = 125;
 

@@ -213,9 +213,7 @@ pub(super) fn list(which: &[Which], manner: Manner) -> Result<u8, Error> {
             // Closed since; so it is none of its pipes any more.
             Err(Errno::BADF) => continue,
             Err(Errno::SRCH) => {
-                if refused.insert(end.pid) {
-                    failed |= members.refuse(&table, &mut known, end.pid, Errno::SRCH, manner);
-                }
+                failed |= refused.insert(end.pid) && members.refuse(&table, &mut known, end.pid, Errno::SRCH, manner);
                 continue;
             }
             Err(errno) => {
@@ -288,9 +286,7 @@ pub(super) fn set(which: &[Which], size: Size, manner: Manner) -> Result<u8, Err
             // Closed since.
             Err(Errno::BADF) => continue,
             Err(Errno::SRCH) => {
-                if refused.insert(end.pid) {
-                    failed |= members.refuse(&table, &mut known, end.pid, Errno::SRCH, manner);
-                }
+                failed |= refused.insert(end.pid) && members.refuse(&table, &mut known, end.pid, Errno::SRCH, manner);
                 continue;
             }
             Err(errno) => {
