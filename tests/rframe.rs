@@ -776,15 +776,9 @@ fn json_may_hold_more_than_a_record_needs() {
     assert_eq!((outcome.status.as_str(), said(&outcome)), ("exit status: 1", message.to_owned()));
 }
 
-fn resident_peak(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").trim().parse().unwrap()
-}
-
 /// Feeds `header`, then `length` zero bytes, in a way that costs little; returns the peak of memory in KiB once all went
 /// through, and what came out.
-fn peak_of(arguments: &[&str], header: &[u8], length: u64) -> (usize, u64) {
+fn peak_of(arguments: &[&str], header: &[u8], length: u64) -> (u64, u64) {
     let mut command = support::applet("rframe");
     command.args(arguments).env("TMPDIR", std::env::temp_dir());
     let mut child = support::spawn(command);
@@ -802,7 +796,7 @@ fn peak_of(arguments: &[&str], header: &[u8], length: u64) -> (usize, u64) {
     });
     let stdin = writer.join().unwrap();
     wait_until("all is read", || rustix::io::ioctl_fionread(&stdin) == Ok(0));
-    let peak = resident_peak(child.id());
+    let peak = support::resident_peak(child.id());
     drop(stdin);
     child.wait().unwrap();
     (peak, reader.join().unwrap())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use crate::support::{self, Outcome, Sandbox, finish, spawn};
 
@@ -10,6 +10,19 @@ use crate::support::{self, Outcome, Sandbox, finish, spawn};
 pub fn shell(line: &str) -> Outcome {
     let sandbox = Sandbox::new();
     sandbox.run(sandbox.shell("rmerge", line))
+}
+
+/// `rmerge` in a sandbox, with pipes at its standard descriptors.
+pub fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
+    let mut command = sandbox.prepare(support::applet("rmerge"));
+    command.args(arguments);
+    spawn(command)
+}
+
+pub fn read_exactly(child: &mut Child, expected: &str) {
+    let mut got = vec![0; expected.len()];
+    child.stdout.as_mut().unwrap().read_exact(&mut got).unwrap();
+    assert_eq!(String::from_utf8(got).unwrap(), expected);
 }
 
 /// What a line prints; it must succeed and say nothing.

@@ -9,28 +9,11 @@ use rustix::net::{Shutdown, SocketType};
 use rustix::process::Signal;
 use rustix::termios::{OptionalActions, OutputModes};
 
-use crate::rmerge::{fails, lines, prints, said};
-use crate::support::{self, Sandbox, finish, spawn, wait_until};
-
-/// `rmerge` in a sandbox, with pipes at its standard descriptors.
-fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
-    let mut command = sandbox.prepare(support::applet("rmerge"));
-    command.args(arguments);
-    spawn(command)
-}
-
-fn read_exactly(child: &mut Child, expected: &str) {
-    let mut got = vec![0; expected.len()];
-    child.stdout.as_mut().unwrap().read_exact(&mut got).unwrap();
-    assert_eq!(String::from_utf8(got).unwrap(), expected);
-}
+use crate::rmerge::{fails, lines, prints, read_exactly, said, start};
+use crate::support::{self, Sandbox, finish, is_asleep, wait_until};
 
 /// Waits until neither it nor its commands go on.
 fn wait_until_blocked(child: &Child) {
-    let is_asleep = |pid: u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.rsplit(')').next().unwrap().starts_with(" S")
-    };
     let mut quiet = 0;
     wait_until("neither goes on", || {
         let asleep = is_asleep(child.id()) && support::children(child.id()).into_iter().all(is_asleep);

@@ -4,36 +4,16 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::rmerge::{fails, lines, prints, said};
-use crate::support::{self, Sandbox, finish, spawn, wait_until};
-
-/// `rmerge` in a sandbox, with pipes at its standard descriptors.
-fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
-    let mut command = sandbox.prepare(support::applet("rmerge"));
-    command.args(arguments);
-    spawn(command)
-}
-
-fn read_exactly(child: &mut Child, expected: &str) {
-    let mut got = vec![0; expected.len()];
-    child.stdout.as_mut().unwrap().read_exact(&mut got).unwrap();
-    assert_eq!(String::from_utf8(got).unwrap(), expected);
-}
+use crate::rmerge::{fails, lines, prints, read_exactly, said, start};
+use crate::support::{self, Sandbox, finish, is_asleep, resident_peak, spawn, wait_until};
 
 /// Opens a FIFO for writing, once somebody reads it.
 fn writer(sandbox: &Sandbox, name: &str) -> File {
     OpenOptions::new().write(true).open(sandbox.path(name)).unwrap()
-}
-
-/// A field of /proc/PID/status, in KiB.
-fn memory(child: &Child, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-    line.trim_start_matches(':').trim().split(' ').next().unwrap().parse().unwrap()
 }
 
 /// The most that it has taken, in KiB, once it has passed on a record: the program itself, however it was built.
@@ -41,15 +21,9 @@ fn memory_of_the_program(sandbox: &Sandbox) -> u64 {
     let mut child = start(sandbox, &["--label"]);
     child.stdin.as_mut().unwrap().write_all(b"record\n").unwrap();
     child.stdout.as_mut().unwrap().read_exact(&mut [0; 15]).unwrap();
-    let most = memory(&child, "VmHWM");
+    let most = resident_peak(child.id());
     finish(child);
     most
-}
-
-/// Whether a process sleeps in the kernel.
-fn is_asleep(child: &Child) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-    stat.rsplit(')').next().unwrap().starts_with(" S")
 }
 
 /// Numbers that look random, and are the same in every run.
@@ -173,7 +147,7 @@ fn a_fifo_is_waited_for_until_somebody_writes_and_ends_when_all_have_left() {
     let mut child = start(&sandbox, &["-", "fifo"]);
     support::echo(&mut child, "while it waits\n");
     drop(child.stdin.take());
-    wait_until("rmerge waits", || is_asleep(&child));
+    wait_until("rmerge waits", || is_asleep(child.id()));
     let mut first = writer(&sandbox, "fifo");
     let second = writer(&sandbox, "fifo");
     first.write_all(b"first\n").unwrap();
@@ -197,7 +171,7 @@ fn with_follow_a_fifo_has_any_number_of_writers_one_after_the_other() {
     }
     writer(&sandbox, "fifo").write_all(b"unterminated").unwrap();
     wait_until("it was read", || {
-        rustix::io::ioctl_fionread(writer(&sandbox, "fifo").as_fd()) == Ok(0) && is_asleep(&child)
+        rustix::io::ioctl_fionread(writer(&sandbox, "fifo").as_fd()) == Ok(0) && is_asleep(child.id())
     });
     support::kill(child.id(), rustix::process::Signal::TERM);
     let (rest, message, status) = finish(child);
@@ -441,12 +415,12 @@ fn while_the_output_is_blocked_nothing_is_read_and_memory_stays_within_bounds() 
                 payload += count - usize::from(written % line.len() == 0);
             }
         }
-        idle = if written == before && is_asleep(&child) { idle + 1 } else { 0 };
+        idle = if written == before && is_asleep(child.id()) { idle + 1 } else { 0 };
         idle > 50
     });
     // 64 KiB and a record for each input, as much again for what is written, and the program.
     let bound = (64 + 100) * (WRITERS as u64 + 2) + memory_of_the_program(&sandbox) + 1024;
-    let peak = memory(&child, "VmHWM");
+    let peak = resident_peak(child.id());
     assert!(peak < bound, "{peak} KiB of {bound}");
     drop(fifos);
     let (got, message, status) = finish(child);
@@ -462,7 +436,7 @@ fn the_time_of_a_record_is_that_at_which_it_was_read_however_long_the_output_is_
     child.stdin.as_mut().unwrap().write_all(&vec![b'\n'; 65536]).unwrap();
     let mut quiet = 0;
     wait_until("it is blocked", || {
-        quiet = if is_asleep(&child) { quiet + 1 } else { 0 };
+        quiet = if is_asleep(child.id()) { quiet + 1 } else { 0 };
         quiet > 50
     });
     let seconds = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
@@ -491,7 +465,7 @@ fn what_waits_for_its_turn_takes_no_more_memory_than_it_may() {
     });
     // What may be in memory, 64 KiB and a record for each input and for what is written, and the program.
     let bound = 1024 + (64 + 64) * 4 + memory_of_the_program(&sandbox) + 1024;
-    let peak = memory(&child, "VmHWM");
+    let peak = resident_peak(child.id());
     assert!(peak < bound, "{peak} KiB of {bound}");
     fifo.write_all(b"first\n").unwrap();
     drop(fifo);
@@ -499,7 +473,7 @@ fn what_waits_for_its_turn_takes_no_more_memory_than_it_may() {
     let mut got = vec![0; expected.len() / 2];
     let mut stdout = child.stdout.take().unwrap();
     stdout.read_exact(&mut got).unwrap();
-    let peak = memory(&child, "VmHWM");
+    let peak = resident_peak(child.id());
     assert!(peak < bound, "{peak} KiB of {bound}");
     stdout.read_to_end(&mut got).unwrap();
     assert!(got == expected);

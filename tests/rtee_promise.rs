@@ -503,13 +503,6 @@ fn nothing_runs_while_nothing_arrives() {
     assert!(support::finish(child).2.success());
 }
 
-/// VmHWM: the most memory a process ever had resident, in KiB.
-fn resident_peak(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
-}
-
 #[test]
 fn memory_stays_below_4_mib_whatever_the_input() {
     for append in [false, true] {
@@ -529,7 +522,7 @@ fn memory_stays_below_4_mib_whatever_the_input() {
         for pid in pids {
             // The code of a build that is not optimized alone may be more than that.
             let most = if cfg!(debug_assertions) { 8192 } else { 4096 };
-            assert!(resident_peak(pid) <= most, "{} KiB", resident_peak(pid));
+            assert!(support::resident_peak(pid) <= most, "{} KiB", support::resident_peak(pid));
         }
         assert!(support::finish(child).2.success());
         assert_eq!(reader.join().unwrap(), 64 << 20);

@@ -210,6 +210,19 @@ pub fn children(pid: u32) -> Vec<u32> {
     listed.split_whitespace().map(|word| word.parse().unwrap()).collect()
 }
 
+/// Whether a process sleeps in the kernel.
+pub fn is_asleep(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')').next().unwrap().starts_with(" S")
+}
+
+/// VmHWM: the most memory that a process ever had resident, in KiB.
+pub fn resident_peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
 pub fn kill(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
