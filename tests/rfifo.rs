@@ -20,7 +20,7 @@ pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
     let mut child = sandbox.prepare(command);
     let mut child = child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A writer that waits already may let it end before anybody has looked.
-    wait_until("the FIFO is read", || reads(child.id(), &sandbox.path("p")) || child.try_wait().unwrap().is_some());
+    wait_until("the FIFO is read", || has_open(child.id(), &sandbox.path("p")) || child.try_wait().unwrap().is_some());
     child
 }
 
@@ -36,12 +36,12 @@ fn start_full(sandbox: &Sandbox, arguments: &[&str]) -> (Child, File, usize) {
     let mut command = support::applet("rfifo");
     command.args(arguments).arg("p").stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
     let child = sandbox.prepare(command).spawn().unwrap();
-    wait_until("the FIFO is read", || reads(child.id(), &sandbox.path("p")));
+    wait_until("the FIFO is read", || has_open(child.id(), &sandbox.path("p")));
     (child, reader, filled)
 }
 
-/// Whether a process has that FIFO open for reading.
-pub(crate) fn reads(pid: u32, path: &Path) -> bool {
+/// Whether a process has that FIFO open.
+pub(crate) fn has_open(pid: u32, path: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     let opened = |entry: std::fs::DirEntry| {
         let number = entry.file_name().into_string().unwrap();
@@ -248,7 +248,7 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     let sandbox = Sandbox::new();
     let mut child = sandbox.shell("rfifo", "trap '' HUP; exec rfifo --once p");
     let child = child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until("the FIFO is read", || reads(child.id(), &sandbox.path("p")));
+    wait_until("the FIFO is read", || has_open(child.id(), &sandbox.path("p")));
     kill(child.id(), Signal::HUP);
     send(&sandbox, b"still here\n");
     assert_eq!(end(child), ("still here\n".to_owned(), String::new(), Some(0)));
@@ -268,7 +268,7 @@ fn a_reader_that_leaves_ends_it_silently_even_when_no_data_comes() {
     let mut command = sandbox.prepare(command);
     let mut child = command.spawn().unwrap();
     drop(command);
-    wait_until("the FIFO is read", || reads(child.id(), &sandbox.path("p")));
+    wait_until("the FIFO is read", || has_open(child.id(), &sandbox.path("p")));
     drop(ours);
     assert_eq!(child.wait().unwrap().signal(), Some(Signal::PIPE.as_raw()));
     assert!(!sandbox.path("p").exists());
@@ -332,7 +332,7 @@ fn every_kind_of_output_gets_every_byte() {
         let mut command = sandbox.prepare(command);
         let mut child = command.spawn().unwrap();
         drop(command);
-        wait_until("the FIFO is read", || reads(child.id(), &sandbox.path("p")));
+        wait_until("the FIFO is read", || has_open(child.id(), &sandbox.path("p")));
         let writer = std::thread::spawn({
             let path = sandbox.path("p");
             move || File::options().write(true).open(path).unwrap().write_all(&pattern(300_000)).unwrap()
@@ -511,7 +511,7 @@ proptest! {
         wait_until("the FIFO is there", || sandbox.path("p").exists());
         let mut fifo = OpenOptions::new().read(true).write(true).open(sandbox.path("p")).unwrap();
         // Once it has it open, nothing that is written is read by anybody else.
-        wait_until("it is read", || reads(child.id(), &sandbox.path("p")));
+        wait_until("it is read", || has_open(child.id(), &sandbox.path("p")));
         // The line comes at the end in any case, after a line of its own.
         let end = [b"\n", &line[..], b"\n"].concat();
         for piece in pieces.iter().chain([&end]) {

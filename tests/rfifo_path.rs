@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::rfifo::{reads, start};
+use crate::rfifo::{has_open, start};
 use crate::support::{self, Outcome, Sandbox, kill, wait_until};
 
 /// Runs rfifo in the sandbox.
@@ -161,7 +161,7 @@ fn a_directory_that_is_renamed_meanwhile_misleads_nobody() {
     let mut command = support::applet("rfifo");
     command.arg("d/p").stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = sandbox.prepare(command).spawn().unwrap();
-    wait_until("the FIFO is read", || reads(child.id(), &sandbox.path("d/p")));
+    wait_until("the FIFO is read", || has_open(child.id(), &sandbox.path("d/p")));
     std::fs::rename(sandbox.path("d"), sandbox.path("e")).unwrap();
     std::fs::create_dir(sandbox.path("d")).unwrap();
     sandbox.fifo("d/p");
@@ -263,7 +263,7 @@ fn a_fifo_whose_name_can_not_be_removed_is_reported() {
     let path = directory.join("p");
     command.args(["--once"]).arg(&path).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
-    wait_until("the FIFO is read", || reads(child.id(), &path));
+    wait_until("the FIFO is read", || has_open(child.id(), &path));
     std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o755)).unwrap();
     File::options().write(true).open(&path).unwrap().write_all(b"x\n").unwrap();
     let (stdout, stderr, status) = support::finish(child);

@@ -10,8 +10,8 @@ use std::process::{Child, Stdio};
 use rustix::fs::OFlags;
 use rustix::process::Signal;
 
-use crate::rfifo::start;
-use crate::support::{self, Sandbox, kill, pattern, wait_until};
+use crate::rfifo::{has_open, start};
+use crate::support::{self, Sandbox, is_asleep, kill, pattern, wait_until};
 
 fn write(sandbox: &Sandbox, arguments: &[&str]) -> Child {
     let mut command = support::applet("rfifo");
@@ -134,6 +134,25 @@ fn what_is_missing_is_an_error_and_with_a_timeout_it_is_waited_for() {
     let reader = start(&sandbox, &["--once"]);
     assert_eq!(end(child), well());
     assert_eq!(support::finish(reader).0, b"early\n");
+}
+
+#[test]
+fn it_is_one_writer_to_a_reader_that_counts_them() {
+    // The writer has waited for a reader that opens, or for a FIFO and then for its reader.
+    for exists in [true, false].repeat(20) {
+        let sandbox = Sandbox::new();
+        if exists {
+            sandbox.fifo("p");
+        }
+        let mut child = write(&sandbox, &["--timeout", "1h"]);
+        wait_until("it waits", || is_asleep(child.id()));
+        let reader = start(&sandbox, if exists { &["--once", "--reuse"] } else { &["--once"] });
+        wait_until("it has come", || has_open(child.id(), &sandbox.path("p")));
+        // What it had open but once is still open.
+        give(&mut child, b"one\n");
+        assert_eq!(end(child), well());
+        assert_eq!(support::finish(reader).0, b"one\n");
+    }
 }
 
 #[test]

@@ -144,17 +144,17 @@ impl<'a> Target<'a> {
                 if self.has_reader() {
                     return Ok(Waited::Reader);
                 }
-            } else if let Some(seen) = seen {
+            } else if let (Some(seen), None) = (seen, &self.opening) {
+                // Never beside one that is opening it: a reader that counts writers would see two, and one of them leave.
                 match seen.open_to_write() {
                     Ok(fd) => {
                         self.opened(fd, seen)?;
                         return Ok(Waited::Reader);
                     }
-                    Err(Errno::NXIO) if self.opening.is_none() => {
+                    Err(Errno::NXIO) => {
                         let opening = seen.open_when_read().map_err(|errno| self.path.failed(errno))?;
                         self.opening = Some((opening, seen));
                     }
-                    Err(Errno::NXIO) => {}
                     Err(errno) => return Err(self.path.failed(errno)),
                 }
             }
@@ -226,7 +226,6 @@ impl<'a> Target<'a> {
         if let Some(size) = self.plan.size {
             self.path.set_size(&fd, size)?;
         }
-        self.opening = None;
         self.open = Some(Open { fd, seen });
         self.opens += 1;
         Ok(())
