@@ -129,7 +129,7 @@ fn what_is_missing_is_an_error_and_with_a_timeout_it_is_waited_for() {
     assert_eq!(end(write(&sandbox, &["--drop"])), missing);
     assert_eq!(end(write(&sandbox, &["--timeout", "50ms"])), (String::new(), Some(124)));
     assert!(!sandbox.path("p").exists());
-    let mut child = write(&sandbox, &["--timeout", "1h"]);
+    let mut child = write(&sandbox, &["--timeout", "60s"]);
     give(&mut child, b"early\n");
     let reader = start(&sandbox, &["--once"]);
     assert_eq!(end(child), well());
@@ -144,7 +144,7 @@ fn it_is_one_writer_to_a_reader_that_counts_them() {
         if exists {
             sandbox.fifo("p");
         }
-        let mut child = write(&sandbox, &["--timeout", "1h"]);
+        let mut child = write(&sandbox, &["--timeout", "60s"]);
         wait_until("it waits", || is_asleep(child.id()));
         let reader = start(&sandbox, if exists { &["--once", "--reuse"] } else { &["--once"] });
         wait_until("it has come", || has_open(child.id(), &sandbox.path("p")));
