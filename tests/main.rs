@@ -16,6 +16,7 @@ mod rfifo_write;
 mod rframe;
 mod rframe_interop;
 mod rmerge;
+mod rmerge_at_once;
 mod rmerge_commands;
 mod rmerge_inputs;
 mod rpipesz_fifo;

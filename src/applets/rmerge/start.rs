@@ -110,11 +110,8 @@ impl Merge<'_> {
 
     /// Starts commands while there are some and may be more.
     pub(super) fn start_commands(&mut self) {
-        if self.jobs.is_stopped() {
-            self.start_none();
-        }
         while self.jobs.has_slot() {
-            let Some(pending) = self.jobs.queue.pop_front() else { return };
+            let Some(pending) = self.jobs.queue.pop_front() else { break };
             let (number, label) = (pending.number, pending.label.clone());
             if let Err(errno) = self.start(pending) {
                 self.jobs.failed_to_start(number, &label, errno);
@@ -123,11 +120,17 @@ impl Merge<'_> {
                 }
             }
         }
+        // Stopped before, or by one that could not be started.
+        if self.jobs.is_stopped() {
+            self.start_none();
+        }
     }
 
     /// Forgets the commands that were not started.
     pub(super) fn start_none(&mut self) {
         self.lines = None;
+        // Those, too, that came in the same moment as what has stopped them.
+        self.jobs.queue.clear();
         let Some(order) = &mut self.order else { return };
         order.waiting.values_mut().for_each(|waiting| waiting.open = 0);
         for stream in self.streams.iter().flatten() {
