@@ -71,6 +71,8 @@ impl Merge<'_> {
         }
         self.jobs.stop(Signal::SIGTERM);
         self.jobs.outputs_ended();
+        // One may be done by that, and nothing else comes that would tell.
+        self.jobs.conclude();
         self.lines = None;
     }
 
