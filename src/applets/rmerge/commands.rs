@@ -140,16 +140,14 @@ impl<'a> Jobs<'a> {
         self.fail_fast();
     }
 
-    /// A child has ended.
-    pub(super) fn ended(&mut self, pid: Pid, ended: Ended) {
+    /// A child has ended; whether it was a command that failed by itself, of which the others are to be told.
+    pub(super) fn ended(&mut self, pid: Pid, ended: Ended) -> bool {
         let Some(job) = self.running.iter_mut().find(|job| job.group.pid() == pid && job.ended.is_none()) else {
-            return;
+            return false;
         };
         job.ended = Some((ended, Instant::now()));
         job.timeout = None;
-        if !job.innocent && spawn::status(ended) != 0 {
-            self.fail_fast();
-        }
+        !job.innocent && spawn::status(ended) != 0
     }
 
     /// One of a command's outputs has ended.
@@ -175,7 +173,8 @@ impl<'a> Jobs<'a> {
         }
     }
 
-    fn fail_fast(&mut self) {
+    /// A command has failed: where the first failure is to end the others, it does.
+    pub(super) fn fail_fast(&mut self) {
         if self.rules.fail_fast {
             self.stop(Signal::SIGTERM);
         }

@@ -24,8 +24,13 @@ impl Merge<'_> {
                 self.interrupt(signal);
             }
         }
+        // Several may have failed by themselves before the first of them makes the others end.
+        let mut failed = false;
         while let Some((pid, ended)) = spawn::reap() {
-            self.jobs.ended(pid, ended);
+            failed |= self.jobs.ended(pid, ended);
+        }
+        if failed {
+            self.jobs.fail_fast();
         }
     }
 
