@@ -47,7 +47,7 @@ impl Merge<'_> {
         }
         self.stop = Some(Stop::Signal(signal));
         // Where there are no commands, only what the output takes at once goes out.
-        self.abandoned = !self.plan.has_commands();
+        self.hurried = !self.plan.has_commands();
         self.jobs.stop(signal);
         self.start_none();
         let jobs = &self.jobs;
