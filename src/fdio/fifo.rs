@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -19,6 +20,12 @@ use rustix::io::Errno;
 
 use super::pipe::{self, Pipe};
 use super::{device, poll, stdio};
+
+/// How long a directory's lock is waited for, which anybody may hold who can read the directory.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long it is slept before the lock is tried again.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A name in a directory that is held open, so that a directory that is renamed meanwhile misleads nobody.
 #[derive(Debug)]
@@ -73,6 +80,21 @@ impl Place {
     pub fn names(&self, file: &Stat) -> bool {
         let now = rustix::fs::statat(&self.parent, Path::new(&self.name), AtFlags::SYMLINK_NOFOLLOW);
         now.is_ok_and(|now| device::is_same(&now, file))
+    }
+
+    /// Keeps others who ask for this out of the directory as long as the descriptor is open; None where that can't be had,
+    /// or not soon.
+    #[must_use]
+    pub fn lock(&self) -> Option<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(&self.parent, ".", flags, Mode::empty()).ok()?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                result => return result.ok().map(|()| directory),
+            }
+        }
     }
 
     /// What is there, without opening it and without following a link; None where there is nothing.

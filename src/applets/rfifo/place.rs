@@ -94,6 +94,9 @@ impl Path {
         keep: bool,
         mut before: impl FnMut(&Place, &Seen),
     ) -> Result<ReadEnd, Error> {
+        // Who looks for a reader opens the FIFO, and a start that has just opened it would count that as a writer. So of
+        // several starts at once each is alone until it can be seen.
+        let _alone = self.place.lock();
         // What is there may be gone when it is looked at, or opened; not so often that it would never end.
         for _ in 0..100 {
             let new = self.make(mode, keep)?;
