@@ -36,19 +36,27 @@ struct Since {
     left: u64,
     /// Those that left and were not seen to come.
     unseen: u64,
-    /// The next to open it is this process.
+    /// One of those that opened it is this process, and it may be any of them.
     own: bool,
 }
 
 impl Since {
     fn add(&mut self, event: Event) {
         match event {
-            Event::Opened if self.own => self.own = false,
             Event::Opened => self.opened += 1,
             Event::WriterLeft => self.left += 1,
             Event::Renamed | Event::Lost => {}
         }
         self.unseen = self.unseen.max(self.left.saturating_sub(self.opened));
+    }
+
+    /// Leaves out this process, which has opened it before the events were taken that are counted now. A writer that had
+    /// waited may have come and left before that was told.
+    fn leave_out_own(&mut self) {
+        if std::mem::take(&mut self.own) {
+            self.opened = self.opened.saturating_sub(1);
+            self.unseen = self.unseen.max(self.left.saturating_sub(self.opened));
+        }
     }
 }
 
@@ -125,9 +133,11 @@ impl Tally {
         let mut any = false;
         for (watch, since) in &mut self.watches {
             any |= watch.take(|event| since.add(event));
+            since.leave_out_own();
         }
         if let Some((processes, since)) = &mut self.processes {
             any |= processes.take(|event| since.add(event));
+            since.leave_out_own();
         }
         any
     }
@@ -136,5 +146,38 @@ impl Tally {
     fn most(&self, count: impl Fn(&Since) -> u64) -> u64 {
         let processes = self.processes.iter().map(|(_, since)| count(since));
         self.watches.iter().map(|(_, since)| count(since)).chain(processes).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many writers there were by these events, the reader's own one among them, once all have left.
+    fn counted(events: &[Event]) -> u64 {
+        let mut since = Since { own: true, ..Since::default() };
+        for event in events {
+            since.add(*event);
+        }
+        since.leave_out_own();
+        since.opened + since.unseen
+    }
+
+    #[test]
+    fn the_reader_is_no_writer_whenever_its_own_opening_is_told_and_merged_with_whatever() {
+        let (open, left) = (Event::Opened, Event::WriterLeft);
+        for (count, events) in [
+            (0, &[open][..]),
+            (1, &[open, open, left]),
+            // It was told after the writer that it has set free had left, or together with that one's.
+            (1, &[open, left, open]),
+            (1, &[open, left]),
+            (2, &[open, left, open, left, open]),
+            (2, &[open, left, open, open, left]),
+            (2, &[open, left, open, left]),
+            (2, &[open, open, left, left]),
+        ] {
+            assert_eq!(counted(events), count, "{events:?}");
+        }
     }
 }
