@@ -244,6 +244,34 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
+fn signals_are_seen_to_while_a_terminal_takes_no_more() {
+    let sandbox = Sandbox::new();
+    let (_master, slave, _) = support::terminal();
+    let mut settings = rustix::termios::tcgetattr(&slave).unwrap();
+    // Each newline takes the room of two bytes, of which poll(2) knows nothing.
+    settings.output_modes |= rustix::termios::OutputModes::OPOST | rustix::termios::OutputModes::ONLCR;
+    rustix::termios::tcsetattr(&slave, rustix::termios::OptionalActions::Now, &settings).unwrap();
+    let mut command = support::applet("rfifo");
+    command.arg("p").stdin(Stdio::null()).stdout(slave);
+    let mut child = sandbox.prepare(command).spawn().unwrap();
+    wait_until("the FIFO is read", || has_open(child.id(), &sandbox.path("p")));
+    // As much as is on its way, and then what stays in the FIFO.
+    let mut writer = OpenOptions::new().write(true).open(sandbox.path("p")).unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut quiet = 0;
+    wait_until("nothing is read any more", || {
+        let written = writer.write(&b"y\n".repeat(2048)).is_ok();
+        quiet = if !written && support::is_asleep(child.id()) { quiet + 1 } else { 0 };
+        quiet > 50
+    });
+    kill(child.id(), Signal::TERM);
+    wait_until("the first one was taken", || !sandbox.path("p").exists());
+    kill(child.id(), Signal::TERM);
+    wait_until("it has ended", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+}
+
+#[test]
 fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     let sandbox = Sandbox::new();
     let mut child = sandbox.shell("rfifo", "trap '' HUP; exec rfifo --once p");

@@ -1,6 +1,6 @@
 //! Standard output: from the FIFO by splice(2) where it can be, and never waited for where others want to be heard.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
@@ -10,7 +10,7 @@ use crate::fdio::fifo::ReadEnd;
 use crate::fdio::pipe::{self, Pipe};
 use crate::fdio::signal::{Inherited, Signal};
 use crate::fdio::transfer::{self, Spliced};
-use crate::fdio::{device, signal};
+use crate::fdio::{device, signal, stdio};
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub(super) struct Output {
     /// What comes before anything else, from `written` on.
     pub(super) pending: Vec<u8>,
     written: usize,
+    /// A terminal may have less room than poll(2) makes believe.
+    terminal: Option<OwnedFd>,
     sigpipe: Inherited,
 }
 
@@ -63,7 +65,7 @@ impl Output {
             Some((FileType::RegularFile | FileType::BlockDevice, _)) => Pipe::new().map_or(Way::Copied, Way::Staged),
             _ => Way::Copied,
         };
-        Self { way, pending: Vec::new(), written: 0, sigpipe }
+        Self { way, pending: Vec::new(), written: 0, terminal: stdio::own_terminal(), sigpipe }
     }
 
     /// Why a run ends that can't write: a reader that left ends it as it ends any program.
@@ -76,8 +78,9 @@ impl Output {
 
     /// Writes what is pending as far as there is room, and tells whether all of it was.
     pub(super) fn flush(&mut self) -> Result<bool, Error> {
+        let out = self.terminal.as_ref().map_or(stdout(), AsFd::as_fd);
         while self.written < self.pending.len() {
-            match transfer::write_now(stdout(), &self.pending[self.written..]) {
+            match transfer::write_now(out, &self.pending[self.written..]) {
                 Ok(0) => return Err(self.failed(Errno::IO)),
                 Ok(count) => self.written += count,
                 Err(Errno::AGAIN) => return Ok(false),
