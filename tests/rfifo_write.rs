@@ -371,6 +371,41 @@ fn with_drop_a_long_line_whose_reader_leaves_is_not_torn_for_the_next_one() {
 }
 
 #[test]
+fn with_drop_a_signal_tears_no_line_either() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.fifo("p");
+    let mut reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let mut child = write(&sandbox, &["--drop"]);
+    // More of the last one than is written at once.
+    give(&mut child, &[b"one\n", &[b'x'; 6000][..]].concat());
+    wait_until("it was read", || {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", child.id())).unwrap();
+        io.lines().any(|line| line == "wchar: 4") && is_asleep(child.id())
+    });
+    kill(child.id(), Signal::TERM);
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+    assert_eq!(rustix::io::ioctl_fionread(&reader), Ok(4));
+    assert_eq!(get(&mut reader, 4), "one\n");
+}
+
+#[test]
+fn with_drop_what_a_reader_leaves_in_a_fifo_that_it_removes_is_lost_too() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.fifo("p");
+    let reader = File::options().read(true).write(true).open(&path).unwrap();
+    let mut child = write(&sandbox, &["--drop"]);
+    give(&mut child, b"one\n");
+    wait_until("it is in the FIFO", || rustix::io::ioctl_fionread(&reader) == Ok(4));
+    std::fs::remove_file(&path).unwrap();
+    let fifo = File::open(format!("/proc/self/fd/{}", reader.as_raw_fd())).unwrap();
+    drop(reader);
+    leave(fifo);
+    give(&mut child, b"two\n");
+    let said = "rfifo: p: its reader left and removed it, and up to 4 bytes were not read\nrfifo: p: 1 line dropped\n";
+    assert_eq!(end(child), (said.to_owned(), Some(1)));
+}
+
+#[test]
 fn a_standard_input_that_is_closed_or_is_the_fifo_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.fifo("p");

@@ -34,11 +34,15 @@ impl Dropped {
     /// Relays until the input ends, and says what was dropped; returns the exit status.
     pub(super) fn relay(mut self, writing: &mut Writing<'_>) -> Result<u8, Error> {
         let result = self.run(writing);
+        // A line that has begun goes on as far as there is room, also when a signal ends it.
+        if result.is_err() && !self.deliver_rest(writing).unwrap_or(false) {
+            self.drop_rest();
+        }
         if self.lines > 0 {
             let reason = format!("{} dropped", counted(self.lines));
             report::reason(NAME, Subject::Name(writing.target.path.given()), &reason);
         }
-        result.map(|()| 0)
+        result.map(|()| u8::from(writing.target.lost))
     }
 
     fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), Error> {
