@@ -208,6 +208,10 @@ fn fail_fast_ends_the_other_commands_and_starts_no_more() {
     assert_eq!(fails(&line).2, 124);
     assert_eq!(processes(&mark), [0_u32; 0]);
     assert_eq!(prints("rmerge --fail-fast --order=input --run 'sleep 0.1; echo 1' --run 'echo 2'"), "1\n2\n");
+    // One that doesn't heed that in its time has not run too long by itself.
+    let line = "mkfifo ready; rmerge --fail-fast --timeout 2s --grace 3s --run 'a=trap \"\" TERM; echo > ready; sleep 300' \
+        --run 'b=read x < ready; exit 9'";
+    assert_eq!(fails(line), (String::new(), "rmerge: b: exited with status 9\n".into(), 9));
 }
 
 #[test]

@@ -188,6 +188,8 @@ impl<'a> Jobs<'a> {
             if !job.is_failure() {
                 job.innocent = true;
             }
+            // From now on it has the grace.
+            job.timeout = None;
             job.tell(signal, self.rules.grace);
         }
     }
