@@ -111,7 +111,7 @@ fn without_a_reader_the_time_is_over_with_124() {
         assert_eq!(child.wait().unwrap().code(), Some(124));
     }
     // The second reader, for whom something is there.
-    let mut child = write(&sandbox, &["--timeout", "1s"]);
+    let mut child = write(&sandbox, &["--timeout", "5s"]);
     let mut reader = read(&sandbox);
     give(&mut child, b"one\n");
     assert_eq!(get(&mut reader, 4), "one\n");

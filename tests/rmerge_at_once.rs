@@ -76,12 +76,13 @@ fn a_first_failure_without_a_process_is_the_end_though_further_commands_could_co
 #[test]
 fn commands_that_fail_in_the_same_moment_have_all_failed() {
     let sandbox = Sandbox::new();
-    sandbox.fifo("go");
-    let runs = ["--run", "a=read x < go; exit 3", "--run", "b=read x < go; exit 4", "--run", "c=read x < never"];
-    sandbox.fifo("never");
+    for name in ["one", "two", "never"] {
+        sandbox.fifo(name);
+    }
+    let runs = ["--run", "a=read x < one; exit 3", "--run", "b=read x < two; exit 4", "--run", "c=read x < never"];
     let child = start(&sandbox, &[&["--fail-fast", "--status=worst"], &runs[..]].concat());
     wait_for_commands(&child, 3);
-    stopped(&child, 2, || drop(writer(&sandbox, "go")));
+    stopped(&child, 2, || drop(["one", "two"].map(|name| writer(&sandbox, name))));
     let (printed, message, status) = end(child);
     let said = "rmerge: a: exited with status 3\nrmerge: b: exited with status 4\n";
     assert_eq!((printed.as_str(), message.as_str(), status.code()), ("", said, Some(4)));
