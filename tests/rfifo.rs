@@ -140,6 +140,23 @@ fn the_first_writers_end_is_the_end_even_while_another_one_is_there() {
 }
 
 #[test]
+fn the_first_writers_end_is_seen_whatever_happens_beside_the_fifo() {
+    let sandbox = Sandbox::new();
+    let child = start(&sandbox, &["--once"]);
+    // While it is stopped nobody takes the events, of which the kernel keeps so many.
+    kill(child.id(), Signal::STOP);
+    let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    for _ in 0..most.trim().parse::<u32>().unwrap().min(1 << 20) {
+        File::create(sandbox.path("other")).unwrap();
+    }
+    send(&sandbox, b"the only one\n");
+    kill(child.id(), Signal::CONT);
+    let mut child = child;
+    wait_until("it has ended", || child.try_wait().unwrap().is_some());
+    assert_eq!(end(child), ("the only one\n".to_owned(), String::new(), Some(0)));
+}
+
+#[test]
 fn without_inotify_writers_are_still_counted_and_that_is_said() {
     if !rustix::process::geteuid().is_root() || support::peer("python3", "Python").is_none() {
         eprintln!("skipped: only root can use up another user's instances");

@@ -60,13 +60,16 @@ impl Watch {
         Ok(Self { inotify, fifo: None, parent: None, name: place.name().to_owned(), buffer })
     }
 
-    /// Watches the writers of a FIFO at its place. EMFILE and ENOSPC when the user's watches are used up, EACCES without
-    /// the right to read the FIFO.
-    pub fn writers(place: &Place, fifo: &Seen) -> Result<Self, Errno> {
+    /// Watches the writers of a FIFO at its place; `apart` to tell each from the next one, which takes an event of every
+    /// file in the directory. EMFILE and ENOSPC when the user's watches are used up, EACCES without the right to read the
+    /// FIFO.
+    pub fn writers(place: &Place, fifo: &Seen, apart: bool) -> Result<Self, Errno> {
         let mut watch = Self::new(place)?;
         watch.fifo = Some(inotify::add_watch(&watch.inotify, fifo.magic_name(), WRITERS)?);
-        // Without the right to read the directory more is merged, and what is counted is still no more than there was.
-        watch.parent = inotify::add_watch(&watch.inotify, magic_name(place.parent()), WRITERS).ok();
+        if apart {
+            // Without the right to read the directory more is merged, and what is counted is still no more than there was.
+            watch.parent = inotify::add_watch(&watch.inotify, magic_name(place.parent()), WRITERS).ok();
+        }
         Ok(watch)
     }
 

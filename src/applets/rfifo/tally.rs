@@ -71,7 +71,8 @@ impl Tally {
         let mut watches = Vec::new();
         let mut error = None;
         for _ in 0..count {
-            match Watch::writers(place, fifo) {
+            // So many other files may be used in the directory that the kernel forgets who has left the FIFO.
+            match Watch::writers(place, fifo, wanted > 1) {
                 Ok(watch) => watches.push((watch, own)),
                 Err(errno) => {
                     error = Some(errno).filter(|_| watches.is_empty());
