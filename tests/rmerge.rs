@@ -39,7 +39,7 @@ pub fn said(outcome: &Outcome) -> String {
 /// What a line prints, what it says, and the status of its last command.
 pub fn fails(line: &str) -> (String, String, i32) {
     let outcome = shell(line);
-    let status = outcome.status.rsplit(' ').next().unwrap().parse().unwrap();
+    let status = outcome.status.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{outcome:?}"));
     (String::from_utf8_lossy(&outcome.stdout).into_owned(), said(&outcome), status)
 }
 
