@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
@@ -11,7 +10,7 @@ use rustix::fs::OFlags;
 use rustix::process::Signal;
 
 use crate::rfifo::{has_open, start};
-use crate::support::{self, Sandbox, is_asleep, kill, pattern, wait_until};
+use crate::support::{self, Sandbox, is_asleep, kill, leave, pattern, wait_until};
 
 fn write(sandbox: &Sandbox, arguments: &[&str]) -> Child {
     let mut command = support::applet("rfifo");
@@ -43,15 +42,6 @@ fn get(reader: &mut File, count: usize) -> String {
     let mut bytes = vec![0; count];
     reader.read_exact(&mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
-}
-
-/// Closes a reader, and waits until it is gone: what another test forks at this moment has it, too, until it runs.
-fn leave(reader: File) {
-    let name = |fd: &dyn AsRawFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let open = |name: String, flags| rustix::fs::open(name, flags | OFlags::CLOEXEC, rustix::fs::Mode::empty());
-    let fifo = open(name(&reader), OFlags::PATH).unwrap();
-    drop(reader);
-    wait_until("nobody reads", || open(name(&fifo), OFlags::WRONLY | OFlags::NONBLOCK).is_err());
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
 
-use crate::support::{self, Sandbox, children, pattern, wait_until};
+use crate::support::{self, Sandbox, children, leave, pattern, wait_until};
 
 /// More than the pipes of the default size hold, less than those of 1 MiB.
 const A_LOT: usize = 900_000;
@@ -567,6 +568,43 @@ fn with_p_a_file_goes_on_when_every_reader_has_left() {
     let outcome = sandbox.run(sandbox.shell("rtee", "seq 200000 | $TEE -p all | head -1; echo ${PIPESTATUS[@]}"));
     assert_eq!(String::from_utf8(outcome.stdout).unwrap(), "1\n0 0 0\n");
     assert_eq!(outcome.files[&b"all"[..]].len(), 1_288_895);
+}
+
+#[test]
+fn a_standard_output_that_was_given_up_gets_nothing_more_though_it_has_a_reader_again() {
+    for mode in ["warn", "warn-nopipe"] {
+        let sandbox = Sandbox::new();
+        let path = sandbox.fifo("p");
+        let mut reader = File::from(
+            rustix::fs::open(&path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).unwrap(),
+        );
+        let writer = File::options().write(true).open(&path).unwrap();
+        let mut command = support::rtee();
+        command.args([&format!("--output-error={mode}"), "a"]).stdin(Stdio::piped()).stdout(writer);
+        let mut command = sandbox.prepare(command);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        drop(command);
+        let mut send = |line: &str| {
+            child.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+            let arrived = |file: Vec<u8>| file.ends_with(line.as_bytes());
+            wait_until("the line is in the file", || std::fs::read(sandbox.path("a")).is_ok_and(arrived));
+        };
+        send("one\n");
+        wait_until("the line has appeared", || reader.read(&mut [0; 8]).is_ok_and(|count| count == 4));
+        leave(reader);
+        // The second of them comes after standard output was found to be broken.
+        send("two\n");
+        send("three\n");
+        let mut reader = File::open(&path).unwrap();
+        send("four\n");
+        let said = if mode == "warn" { "rtee: 'standard output': Broken pipe\n" } else { "" };
+        let (_, stderr, status) = support::finish(child);
+        assert_eq!((stderr.as_str(), status.code()), (said, Some(i32::from(mode == "warn"))));
+        let mut rest = Vec::new();
+        reader.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest.escape_ascii().to_string(), "", "{mode}");
+        assert_eq!(sandbox.read("a"), b"one\ntwo\nthree\nfour\n");
+    }
 }
 
 #[test]

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tempfile::TempDir;
 
@@ -266,6 +267,15 @@ pub fn pipe() -> (File, File) {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     let file = |fd: OwnedFd| File::from(fd);
     (file(reader), file(writer))
+}
+
+/// Closes a reader, and waits until it is gone: what another test forks at this moment has it, too, until it runs.
+pub fn leave(reader: File) {
+    let name = |fd: &dyn AsRawFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let open = |name: String, flags| rustix::fs::open(name, flags | OFlags::CLOEXEC, rustix::fs::Mode::empty());
+    let fifo = open(name(&reader), OFlags::PATH).unwrap();
+    drop(reader);
+    wait_until("nobody reads", || open(name(&fifo), OFlags::WRONLY | OFlags::NONBLOCK).is_err());
 }
 
 /// Two connected unix sockets of a kind that keeps packets whole.

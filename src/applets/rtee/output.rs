@@ -189,10 +189,10 @@ impl Outputs {
 
     /// Writes to standard output, if it is still served.
     pub(super) fn write_stdout(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        match transfer::write_all(stdout(), bytes) {
-            Err(errno) if self.stdout.open => self.lost_stdout(errno),
-            _ => Ok(()),
+        if !self.stdout.open {
+            return Ok(());
         }
+        transfer::write_all(stdout(), bytes).or_else(|errno| self.lost_stdout(errno))
     }
 
     /// Writes to a FILE, if the parent does that.
