@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 
 use proptest::prelude::*;
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size};
 use teebox::fdio::duplicate::{Branch, Duplicated};
@@ -287,6 +288,27 @@ fn a_read_now_takes_what_is_there_and_never_waits() {
     take(&one, &other);
     let (master, slave, _) = support::terminal();
     take(&slave, &master);
+}
+
+#[test]
+fn the_end_of_a_pipe_is_an_end_though_the_next_pipe_has_lost_its_reader() {
+    // splice(2) has the output's error for it, with which nothing was ever to be written.
+    let (from, to) = (Pipe::new().unwrap(), Pipe::new().unwrap());
+    transfer::write_all(&from.writer, b"last").unwrap();
+    let mut drain = Drain::new(from.reader.as_fd(), to.writer.as_fd());
+    assert_eq!(drain.step(10), Ok(4));
+    drop(to.reader);
+    transfer::write_all(&from.writer, b"more").unwrap();
+    // What another test forks at this moment has the reader, too, until it runs.
+    support::wait_until("nobody reads", || {
+        let mut fds = [PollFd::new(&to.writer, PollFlags::empty())];
+        poll::look(&mut fds);
+        fds[0].revents().contains(PollFlags::ERR)
+    });
+    assert_eq!(drain.step(10), Err(Failure::Output(Errno::PIPE)));
+    assert_eq!(transfer::read(&from.reader, &mut [0; 10]), Ok(4));
+    drop(from.writer);
+    assert_eq!(drain.step(10), Ok(0));
 }
 
 #[test]

@@ -571,6 +571,16 @@ fn with_p_a_file_goes_on_when_every_reader_has_left() {
 }
 
 #[test]
+fn a_reader_that_leaves_as_the_input_ends_has_missed_nothing() {
+    let line = "mkfifo p; for round in {1..200}; do head -1 p > q & echo hi | $TEE p; wait; cmp q <(echo hi); done";
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run(sandbox.shell("rtee", &format!("set -e -o pipefail; {line}")));
+    assert_eq!(outcome.status, "exit status: 0");
+    assert_eq!(outcome.stdout, b"hi\n".repeat(200));
+    assert_eq!(outcome.stderr, b"");
+}
+
+#[test]
 fn a_standard_output_that_was_given_up_gets_nothing_more_though_it_has_a_reader_again() {
     for mode in ["warn", "warn-nopipe"] {
         let sandbox = Sandbox::new();
