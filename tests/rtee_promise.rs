@@ -581,6 +581,49 @@ fn a_reader_that_leaves_as_the_input_ends_has_missed_nothing() {
 }
 
 #[test]
+fn a_reader_of_a_fifo_that_leaves_between_two_lines_is_not_missed_if_another_has_come() {
+    for mode in [None, Some("--output-error=warn"), Some("--output-error=exit")] {
+        for as_file in [true, false] {
+            let sandbox = Sandbox::new();
+            let path = sandbox.fifo("p");
+            // An end of both kinds needs nobody at the other one.
+            let both = File::options().read(true).write(true).open(&path).unwrap();
+            let mut command = support::rtee();
+            command.args(mode).args(as_file.then_some("p")).arg("a").stdin(Stdio::piped()).stderr(Stdio::piped());
+            let mut command = sandbox.prepare(command);
+            let mut child = if as_file {
+                command.stdout(Stdio::null()).spawn().unwrap()
+            } else {
+                command.stdout(File::options().write(true).open(&path).unwrap()).spawn().unwrap()
+            };
+            drop(command);
+            let mut first = File::open(&path).unwrap();
+            child.stdin.as_mut().unwrap().write_all(b"one\n").unwrap();
+            first.read_exact(&mut [0; 4]).unwrap();
+            let pids: Vec<u32> = children(child.id()).into_iter().chain([child.id()]).collect();
+            come_to_rest(&pids);
+            drop(both);
+            leave(first);
+            come_to_rest(&pids);
+            let mut second = File::open(&path).unwrap();
+            child.stdin.as_mut().unwrap().write_all(b"two\n").unwrap();
+            let mut got = [0; 4];
+            second.read_exact(&mut got).unwrap();
+            assert_eq!(&got, b"two\n");
+            // With none, the next line has no place to go.
+            leave(second);
+            child.stdin.as_mut().unwrap().write_all(b"three\n").unwrap();
+            let (_, stderr, status) = support::finish(child);
+            let name = if as_file { "p" } else { "'standard output'" };
+            let said = if mode.is_some() { format!("rtee: {name}: Broken pipe\n") } else { String::new() };
+            assert_eq!(stderr, said);
+            let (code, signal) = if mode.is_some() { (Some(1), None) } else { (None, Some(Signal::PIPE.as_raw())) };
+            assert_eq!((status.code(), status.signal()), (code, signal));
+        }
+    }
+}
+
+#[test]
 fn a_standard_output_that_was_given_up_gets_nothing_more_though_it_has_a_reader_again() {
     for mode in ["warn", "warn-nopipe"] {
         let sandbox = Sandbox::new();

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::NAME;
 use super::policy::{Policy, Verdict};
-use super::writer::{Fault, Finishing, Writer};
+use super::writer::{Fault, Finishing, Writer, has_no_reader};
 use crate::fdio::signal::{self, Signal};
 use crate::fdio::{device, poll, stdio, transfer};
 use crate::report::{self, Subject};
@@ -135,9 +135,10 @@ impl Outputs {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
+        let watches = self.policy.watch_readers;
         for output in self.files.iter_mut().filter(|output| !output.twin) {
             output.sink = match std::mem::replace(&mut output.sink, Sink::Lost) {
-                Sink::Parent(file) => match Writer::start(file, output.names.len()) {
+                Sink::Parent(file) => match Writer::start(file, output.names.len(), watches) {
                     Ok(writer) => Sink::Writer(writer),
                     Err(file) => file.map_or(Sink::Lost, Sink::Parent),
                 },
@@ -208,7 +209,7 @@ impl Outputs {
     pub(super) fn release_writer(&mut self, index: usize, held: usize) -> Result<(), Stop> {
         let output = &mut self.files[index];
         let Sink::Writer(writer) = &mut output.sink else { return Ok(()) };
-        if writer.release(held * output.names.len()) { Ok(()) } else { self.lost_writer(index, true) }
+        if writer.release(held * output.names.len()) { Ok(()) } else { self.lost_writer(index) }
     }
 
     /// Standard output can't be written.
@@ -217,27 +218,24 @@ impl Outputs {
         self.lost(OsStr::new("standard output"), Fault::Write(errno))
     }
 
-    /// A FILE's writer has ended before its input did, with something `to_write`, or while it was waiting.
-    pub(super) fn lost_writer(&mut self, index: usize, to_write: bool) -> Result<(), Stop> {
-        let output = &mut self.files[index];
-        let Sink::Writer(writer) = std::mem::replace(&mut output.sink, Sink::Lost) else { return Ok(()) };
-        let to_write = to_write || writer.has_unread();
-        match writer.end_input().wait() {
-            Err(Fault::ReaderLeft) if !to_write && !self.policy.watch_readers => {
-                output.sink = Sink::ReaderLeft;
-                Ok(())
-            }
-            Err(fault) => self.lost_file(index, fault),
-            Ok(()) => Ok(()),
-        }
+    /// A FILE's writer has ended before its input did.
+    pub(super) fn lost_writer(&mut self, index: usize) -> Result<(), Stop> {
+        let Sink::Writer(writer) = std::mem::replace(&mut self.files[index].sink, Sink::Lost) else { return Ok(()) };
+        writer.end_input().wait().or_else(|fault| self.lost_file(index, fault))
     }
 
     /// Takes note of the FILEs whose readers have left, before more is passed on.
     pub(super) fn see_readers_that_left(&mut self) -> Result<(), Stop> {
         for index in 0..self.files.len() {
             let Sink::Writer(writer) = &mut self.files[index].sink else { continue };
-            if writer.has_lost_its_reader() {
-                self.lost_writer(index, false)?;
+            if !writer.has_lost_its_reader() {
+                continue;
+            }
+            if writer.has_ended() {
+                self.lost_writer(index)?;
+            } else if let Sink::Writer(writer) = std::mem::replace(&mut self.files[index].sink, Sink::ReaderLeft) {
+                // What it has to say is told by the parent.
+                self.retired.push((Vec::new(), writer.end_input()));
             }
         }
         Ok(())
@@ -274,7 +272,11 @@ impl Outputs {
     /// to stop is returned as a value.
     pub(super) fn tell_of_readers_that_left(&mut self) -> Result<Option<Stop>, Stop> {
         if std::mem::take(&mut self.stdout.reader_left) && self.stdout.open {
-            self.lost_stdout(Errno::PIPE)?;
+            if has_no_reader(stdout()) {
+                self.lost_stdout(Errno::PIPE)?;
+            }
+            // A FIFO may have another one by now.
+            self.stdout.watched = true;
         }
         while let Some(index) = self.files.iter().position(|output| matches!(output.sink, Sink::ReaderLeft)) {
             if let Err(stop) = self.lost_file(index, Fault::ReaderLeft) {

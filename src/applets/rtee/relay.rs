@@ -234,7 +234,7 @@ impl<'a> Relay<'a> {
                 if events.contains(PollFlags::ERR) {
                     match self.outputs.files[index].sink {
                         Sink::Parent(_) => self.outputs.lost_watched(index)?,
-                        _ => self.outputs.lost_writer(index, false)?,
+                        _ => self.outputs.lost_writer(index)?,
                     }
                 }
                 done |= awaited == Awaited::Room(index) && !events.is_empty();
@@ -408,7 +408,7 @@ impl<'a> Relay<'a> {
             }
         }
         for index in gone {
-            self.outputs.lost_writer(index, true)?;
+            self.outputs.lost_writer(index)?;
         }
         Ok(awaited)
     }
@@ -448,7 +448,7 @@ impl<'a> Relay<'a> {
             }
         }
         for index in gone {
-            self.outputs.lost_writer(index, true)?;
+            self.outputs.lost_writer(index)?;
         }
         if first {
             return self.deliver_first(bytes);

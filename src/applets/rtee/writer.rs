@@ -33,6 +33,8 @@ pub(super) struct Writer {
     pub(super) times: usize,
     /// FILE itself, where it is a pipe, to see at once when its reader has left.
     pipe_file: Option<OwnedFd>,
+    /// The child ends as soon as FILE's reader has left, and not at its next write.
+    watches: bool,
 }
 
 /// How long the first bytes wait for one writer before they go to the next output all the same.
@@ -64,13 +66,13 @@ pub(super) enum Fault {
 
 impl Writer {
     /// Starts a writer and hands it `file`, which is to get each chunk so many `times`; where that can't be done, gives
-    /// it back.
-    pub(super) fn start(file: OwnedFd, times: usize) -> Result<Self, Option<OwnedFd>> {
+    /// it back. With `watches` the writer ends when FILE's reader has left, even while there is nothing to write.
+    pub(super) fn start(file: OwnedFd, times: usize, watches: bool) -> Result<Self, Option<OwnedFd>> {
         let mut file = Some(file);
-        Self::try_start(&mut file, times).map_err(|_| file)
+        Self::try_start(&mut file, times, watches).map_err(|_| file)
     }
 
-    fn try_start(file: &mut Option<OwnedFd>, times: usize) -> Result<Self, Errno> {
+    fn try_start(file: &mut Option<OwnedFd>, times: usize, watches: bool) -> Result<Self, Errno> {
         let Some(fd) = file.as_ref() else { return Err(Errno::BADF) };
         let stalled = !poll::is_writable(fd);
         let pipe_file = if pipe::is_pipe(fd) { rustix::io::fcntl_dupfd_cloexec(fd, 3).ok() } else { None };
@@ -86,7 +88,7 @@ impl Writer {
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let keep = [fd.as_raw_fd(), reader.as_raw_fd(), gate_in_child.as_raw_fd()];
         let child = fork::run(&keep, || {
-            match serve(reader.as_fd(), gate_in_child, file) {
+            match serve(reader.as_fd(), gate_in_child, file, watches) {
                 Ok(()) => 0,
                 Err(Fault::ReaderLeft) => READER_LEFT,
                 // An exit status has room for every error number; they end at 133.
@@ -95,7 +97,7 @@ impl Writer {
             }
         })?;
         *file = None;
-        Ok(Self { child, branch: Branch::new(writer), gate: Some(gate), stalled, times, pipe_file })
+        Ok(Self { child, branch: Branch::new(writer), gate: Some(gate), stalled, times, pipe_file, watches })
     }
 
     /// Writes to it what it lacks of `bytes`, which were just taken from the head of the source. False when it has ended.
@@ -116,25 +118,28 @@ impl Writer {
         self.stalled || !poll::is_readable_within(&gate, PATIENCE) || transfer::read(&gate, &mut [0]) == Ok(1)
     }
 
-    /// Whether FILE is a pipe whose reader has left, as the writer has found out, too, then.
+    /// Whether FILE is a pipe whose reader has left, and the writer has found that out, too, or waits for more to write.
     ///
     /// It is waited for once, and not longer than [`PATIENCE`]: it may be stopped.
     pub(super) fn has_lost_its_reader(&mut self) -> bool {
-        let has_left = |pipe: BorrowedFd<'_>| {
-            let mut fds = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
-            poll::look(&mut fds);
-            fds[0].revents().contains(PollFlags::ERR)
-        };
-        if !self.pipe_file.as_ref().is_some_and(|file| has_left(file.as_fd())) {
+        if !self.pipe_file.as_ref().is_some_and(|file| has_no_reader(file.as_fd())) {
             return false;
         }
         self.pipe_file = None;
+        if !self.watches && !self.has_unread() {
+            return true;
+        }
         poll::rest(self.branch.pipe(), PATIENCE);
-        has_left(self.branch.pipe())
+        self.has_ended()
     }
 
-    /// Whether a writer that has ended left something in its pipe.
-    pub(super) fn has_unread(&self) -> bool {
+    /// Whether the writer has ended before its input did.
+    pub(super) fn has_ended(&self) -> bool {
+        has_no_reader(self.branch.pipe())
+    }
+
+    /// Whether there is something in its pipe.
+    fn has_unread(&self) -> bool {
         pipe::unread(self.branch.pipe()).is_ok_and(|count| count > 0)
     }
 
@@ -180,13 +185,20 @@ impl From<Errno> for Fault {
     }
 }
 
+/// Whether a pipe's reader has left.
+pub(super) fn has_no_reader(pipe: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
+    poll::look(&mut fds);
+    fds[0].revents().contains(PollFlags::ERR)
+}
+
 /// The child's work: the pipe into FILE.
-fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>) -> Result<(), Fault> {
+fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>, watches: bool) -> Result<(), Fault> {
     let Some(file) = file.take() else { return Err(Fault::Write(Errno::BADF)) };
-    let has_reader = pipe::is_pipe(&file);
+    let watches = watches && pipe::is_pipe(&file);
     let mut drain = Drain::new(pipe, file.as_fd());
     let mut held = [0; size_of::<usize>()];
-    if has_reader {
+    if watches {
         wait_for_input(gate.as_fd(), file.as_fd())?;
     }
     if transfer::read(&gate, &mut held) == Ok(held.len()) {
@@ -202,7 +214,7 @@ fn serve(pipe: BorrowedFd<'_>, gate: OwnedFd, file: &mut Option<OwnedFd>) -> Res
     }
     drop(gate);
     loop {
-        if has_reader && !drain.holds_some() {
+        if watches && !drain.holds_some() {
             wait_for_input(pipe, file.as_fd())?;
         }
         match drain.step(pipe::LARGE)? {
