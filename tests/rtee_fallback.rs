@@ -145,6 +145,25 @@ fn an_error_that_comes_with_close_is_reported() {
 }
 
 #[test]
+fn an_error_that_comes_with_the_close_of_a_file_without_a_writer_is_reported() {
+    if !strace() {
+        return;
+    }
+    // It is standard output's, too, or there is no input.
+    let said = "rtee: a: Disk quota exceeded\n";
+    for (line, said) in [
+        ("echo hi | RTEE -a a >> a; echo $? > status", format!("{said}rtee: write error: Disk quota exceeded\n")),
+        ("RTEE a < /dev/null > b; echo $? > status", said.to_owned()),
+    ] {
+        let sandbox = Sandbox::new();
+        let strace = "strace -f -qq -o trace -P $PWD/a -e inject=close:error=EDQUOT rtee";
+        let outcome = sandbox.run(sandbox.shell("rtee", &line.replace("RTEE", strace)));
+        assert_eq!(String::from_utf8_lossy(&outcome.stderr), said);
+        assert_eq!(sandbox.read("status"), b"1\n");
+    }
+}
+
+#[test]
 fn a_disk_that_fills_up_loses_its_own_file_only() {
     let sandbox = Sandbox::new();
     let mount = "mkdir small && mount -t tmpfs -o size=200k small small 2> /dev/null";

@@ -11,7 +11,7 @@ use super::NAME;
 use super::policy::{Policy, Verdict};
 use super::writer::{Fault, Finishing, Writer, has_no_reader};
 use crate::fdio::signal::{self, Signal};
-use crate::fdio::{device, poll, stdio, transfer};
+use crate::fdio::{device, fork, poll, stdio, transfer};
 use crate::report::{self, Subject};
 
 /// Why a run stops before the end of its input.
@@ -326,22 +326,31 @@ impl Outputs {
     /// stop, nothing more is reported.
     pub(super) fn finish(&mut self, stopped: bool) -> Result<(), Stop> {
         let mut finishing = std::mem::take(&mut self.retired);
-        for output in self.files.drain(..) {
-            if let Sink::Writer(writer) = output.sink {
-                finishing.push((output.names, writer.end_input()));
+        let mut result = Ok(());
+        for output in std::mem::take(&mut self.files) {
+            match output.sink {
+                Sink::Writer(writer) => finishing.push((output.names, writer.end_input())),
+                Sink::Parent(file) => {
+                    let closed = fork::close(file).map_err(Fault::Write);
+                    let closed =
+                        closed.or_else(|fault| self.unfinished(&output.names, fault, stopped || result.is_err()));
+                    result = result.and(closed);
+                }
+                Sink::Null | Sink::ReaderLeft | Sink::Lost => {}
             }
         }
-        let mut result = Ok(());
         for (names, writer) in finishing {
-            let ended = match writer.wait() {
-                // There was nothing more to write to it.
-                Ok(()) | Err(Fault::ReaderLeft) => Ok(()),
-                Err(_) if stopped || result.is_err() => Ok(()),
-                Err(fault) => self.lost_all(&names, fault),
-            };
+            let ended = writer.wait();
+            let ended = ended.or_else(|fault| self.unfinished(&names, fault, stopped || result.is_err()));
             result = result.and(ended);
         }
         result
+    }
+
+    /// A FILE fails at its end.
+    fn unfinished(&mut self, names: &[OsString], fault: Fault, silent: bool) -> Result<(), Stop> {
+        // With a reader that left there was nothing more to write to it.
+        if silent || matches!(fault, Fault::ReaderLeft) { Ok(()) } else { self.lost_all(names, fault) }
     }
 }
 
