@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::rmerge::{fails, lines, prints, read_exactly, said, start};
+use crate::rmerge::{fails, lines, prints, read_exactly, start};
 use crate::support::{self, Sandbox, finish, is_asleep, resident_peak, spawn, wait_until};
 
 /// Opens a FIFO for writing, once somebody reads it.
@@ -494,15 +494,19 @@ fn while_the_output_is_blocked_those_that_wait_for_their_turn_are_still_read() {
     assert_eq!((message.as_str(), status.code()), ("", Some(0)));
 }
 
+/// Waits until something has been said, and not for ever.
+const SAID: &str = "timeout 60 sh -c \"until [ -s said ]; do sleep 0.01; done\"";
+
 #[test]
 fn a_temporary_file_that_can_not_be_had_is_said_and_costs_no_byte() {
     let sandbox = Sandbox::new();
-    let line =
-        "TMPDIR=/proc rmerge --order=input --memory=10K --run 'sleep 0.5; echo first' --run 'seq 100000' --run 'seq 5'";
-    let outcome = sandbox.run(sandbox.shell("rmerge", line));
+    let line = format!(
+        "TMPDIR=/proc rmerge --order=input --memory=10K --run '{SAID}; echo first' --run 'seq 100000' --run 'seq 5' 2> said"
+    );
+    let outcome = sandbox.run(sandbox.shell("rmerge", &line));
     let expected = format!("first\n{}{}", lines("", 1..=100_000), lines("", 1..=5));
     assert!(outcome.stdout == expected.as_bytes());
-    let message = said(&outcome);
+    let message = String::from_utf8_lossy(&outcome.files[&b"said"[..]]);
     assert!(message.starts_with("rmerge: temporary file in /proc: ") && message.lines().count() == 1, "{message}");
     assert_eq!(outcome.status, "exit status: 1");
 }
@@ -511,12 +515,12 @@ fn a_temporary_file_that_can_not_be_had_is_said_and_costs_no_byte() {
 fn a_full_temporary_file_is_said_and_costs_no_byte() {
     for trap in ["", "trap '' XFSZ; "] {
         let outcome = crate::rmerge::shell(&format!(
-            "ulimit -f 100; {trap}exec rmerge --order=input --memory=10K --run 'sleep 0.5; echo first' \
-             --run 'seq 100000' --run 'seq 100001 200000'"
+            "ulimit -f 100; {trap}exec rmerge --order=input --memory=10K --run '{SAID}; echo first' \
+             --run 'seq 100000' --run 'seq 100001 200000' 2> said"
         ));
         let expected = format!("first\n{}", lines("", 1..=200_000));
         assert!(outcome.stdout == expected.as_bytes());
-        let message = said(&outcome);
+        let message = String::from_utf8_lossy(&outcome.files[&b"said"[..]]);
         assert!(
             message.starts_with("rmerge: temporary file in ") && message.contains(": File too large\n"),
             "{message}"

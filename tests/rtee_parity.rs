@@ -283,7 +283,7 @@ fn fifos_and_devices_are_written_like_files() {
         "echo hi | $TEE /dev/stdout >> a",
         "echo old > a; seq 20000 | $TEE /dev/stdout >> a",
         "{ echo 1; sleep 0.1; echo 2; } | $TEE /dev/stdout",
-        "echo hi | $TEE >($TEE a) > b; sleep 0.2; cat a",
+        "echo hi | $TEE >($TEE a) > b; until [ -s a ]; do sleep 0.01; done; cat a",
         "mkfifo f; $TEE a < f & echo hi > f; wait",
     ] {
         same(line);

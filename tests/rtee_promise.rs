@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
 
-use crate::support::{self, Sandbox, children, leave, pattern, wait_until};
+use crate::support::{self, Sandbox, children, is_asleep, leave, pattern, wait_until};
 
 /// More than the pipes of the default size hold, less than those of 1 MiB.
 const A_LOT: usize = 900_000;
@@ -439,7 +439,7 @@ fn a_terminal_that_hangs_up_is_an_error_of_reading_in_every_mode() {
             drop(command);
             (&master).write_all(line).unwrap();
             wait_until("the line is in the file", || sandbox.path("a").exists() && sandbox.read("a") == line);
-            come_to_rest(&[child.id()]);
+            come_to_rest(&[children(child.id()), vec![child.id()]].concat());
             drop(master);
             let (stdout, stderr, status) = support::finish(child);
             assert_eq!((stderr.as_str(), status.code()), ("rtee: read error: Input/output error\n", Some(1)), "{mode}");
@@ -475,13 +475,13 @@ fn activity(pid: u32) -> (String, String) {
     (times, switches)
 }
 
-/// Waits until none of these processes runs any more, and returns what they did until then.
+/// Waits until none of these processes runs any more, nor waits for a processor, and returns what they did until then.
 fn come_to_rest(pids: &[u32]) -> Vec<(String, String)> {
     let now = || pids.iter().map(|pid| activity(*pid)).collect::<Vec<_>>();
     let mut before = now();
     wait_until("they have come to rest", || {
         std::thread::sleep(std::time::Duration::from_millis(50));
-        let settled = now() == before;
+        let settled = now() == before && pids.iter().copied().all(is_asleep);
         before = now();
         settled
     });

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -53,8 +54,11 @@ pub fn for_strangers(applet: &str) -> Option<PathBuf> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     static DIRECTORY: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
     let directory = DIRECTORY.get_or_init(|| {
-        // It lasts as long as the tests, which have no last one to remove it; so each run takes the same place.
-        let directory = std::env::temp_dir().join("teebox-tests-for-strangers");
+        // It lasts as long as the tests, which have no last one to remove it; so each run takes the same place. Those of
+        // another build may run at the same time.
+        let mut hasher = DefaultHasher::new();
+        teebox().hash(&mut hasher);
+        let directory = std::env::temp_dir().join(format!("teebox-tests-for-strangers-{:x}", hasher.finish()));
         std::fs::create_dir_all(&directory).ok()?;
         // Where everybody may write, the place could have been taken by somebody else.
         if std::fs::symlink_metadata(&directory).ok()?.uid() != rustix::process::geteuid().as_raw() {
