@@ -34,8 +34,7 @@ fn three_cats() -> (Child, [u32; 3]) {
     wait_until("the three are running", || {
         let found = children(shell.id());
         // In the order of their numbers the shell has made them.
-        let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let ready = found.len() == 3 && found.iter().all(|pid| name(pid) == "cat\n");
+        let ready = support::names(&found) == ["cat"; 3] && !support::has_more_pipes(shell.id());
         if ready {
             cats.copy_from_slice(&found);
         }
@@ -254,7 +253,9 @@ fn a_fifo_is_shown_with_its_partners_whatever_its_name() {
     reader.stdin(Stdio::null()).stdout(Stdio::null());
     let mut reader = sandbox.prepare(reader).spawn().unwrap();
     let mut writer = std::fs::OpenOptions::new().write(true).open(sandbox.path("fifo")).unwrap();
-    wait_until("the reader has it open", || pipes(reader.id()).iter().any(|pipe| pipe["direction"] == "read"));
+    wait_until("the reader has it open", || {
+        support::names(&[reader.id()]) == ["cat"] && pipes(reader.id()).iter().any(|pipe| pipe["direction"] == "read")
+    });
     let found = &pipes(reader.id())[0];
     assert_eq!(found["size"], 65536);
     let peers = &found["peers"];

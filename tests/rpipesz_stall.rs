@@ -34,8 +34,7 @@ impl Pipeline {
         let mut stages = Vec::new();
         wait_until("the stages are running", || {
             stages = children(shell.id());
-            let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            stages.iter().map(|pid| name(pid).trim().to_owned()).collect::<Vec<_>>() == names
+            support::names(&stages) == names && !support::has_more_pipes(shell.id())
         });
         Self { shell, stages }
     }
@@ -157,6 +156,7 @@ fn a_stage_whose_outputs_were_not_looked_at_is_not_called_slow() {
     let path = format!("/proc/{reader}/fd/5");
     let full = format!("{path}\t65536\t65536\n");
     wait_until("the pipe is full", || text(&rpipesz(&["-gf", &path]).output().unwrap()) == full);
+    wait_until("those before it are running", || support::names(&children(reader)) == ["yes", "sleep"]);
     let first = children(reader)[0].to_string();
     let output = rpipesz(&["--stall", "--interval", "1ms", "--count", "20", "--pid", &first]).output().unwrap();
     let shown = text(&output);

@@ -111,6 +111,14 @@ pub fn peer(program: &str, mark: &str) -> Option<PathBuf> {
     is_there(found, &format!("{program} ({mark})")).then(|| PathBuf::from(program))
 }
 
+/// strace(1) with these failures of system calls, with blanks between them; it tells of the calls in a file `trace`.
+pub fn injecting(injections: &str) -> String {
+    // Only into calls that are traced.
+    let calls: Vec<&str> = injections.split(' ').map(|injection| injection.split(':').next().unwrap()).collect();
+    let inject = injections.replace(' ', "' -e 'inject=");
+    format!("strace -f -qq -o trace -e 'trace={}' -e 'inject={inject}'", calls.join(","))
+}
+
 /// Whether a peer was found: says so where it was not, or fails.
 pub fn is_there(found: bool, peer: &str) -> bool {
     assert!(found || std::env::var_os("TEEBOX_ALL_PEERS").is_none(), "{peer} is not installed");
@@ -213,6 +221,20 @@ pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
 pub fn children(pid: u32) -> Vec<u32> {
     let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     listed.split_whitespace().map(|word| word.parse().unwrap()).collect()
+}
+
+/// The names of processes, less the newline; empty for one that is gone.
+pub fn names(pids: &[u32]) -> Vec<String> {
+    let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    pids.iter().map(|pid| name(pid).trim_end().to_owned()).collect()
+}
+
+/// Whether a process has pipes at other than the standard descriptors, as a shell has while it makes a pipeline.
+pub fn has_more_pipes(pid: u32) -> bool {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let others = entries.filter(|entry| !["0", "1", "2"].iter().any(|number| entry.file_name() == *number));
+    let mut links = others.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    links.any(|link| link.as_os_str().as_bytes().starts_with(b"pipe:"))
 }
 
 /// Whether a process sleeps in the kernel.
