@@ -88,6 +88,21 @@ fn pipes_processes_and_sockets_that_cannot_be_had_change_nothing() {
 }
 
 #[test]
+fn without_pipes_too_the_last_reader_is_missed_while_no_input_arrives() {
+    if !strace() {
+        return;
+    }
+    let rtee = format!("{} rtee -p", support::injecting("pipe2:error=EMFILE"));
+    let line = format!(
+        "{{ timeout 60 sh -c 'until [ -e ended ]; do sleep 0.01; done'; echo $? > waited; }} | {{ {rtee}; : > ended; }} | :"
+    );
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run(sandbox.shell("rtee", &line));
+    assert_eq!((outcome.status.as_str(), outcome.stderr.as_slice()), ("exit status: 0", &b""[..]));
+    assert_eq!(sandbox.read("waited"), b"0\n");
+}
+
+#[test]
 fn a_full_standard_output_that_can_not_be_made_larger_keeps_the_first_chunk_from_no_file() {
     let sandbox = Sandbox::new();
     // It has all that rtee would ask for.

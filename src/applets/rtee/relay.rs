@@ -88,7 +88,9 @@ impl<'a> Relay<'a> {
         let mut first = true;
         let mut ending = None;
         let mut awaited = None;
-        if !self.source.is_ready() && !self.source.is_pipe() && !poll::is_readable(self.source.input()) {
+        // Where no pipe could be had, what is in the input's is read, which waits.
+        let fills = self.source.is_pipe() && self.source.pipe().is_some();
+        if !self.source.is_ready() && !fills && !poll::is_readable(self.source.input()) {
             self.outputs.start_writers();
             awaited = Some(Awaited::Input);
         }
