@@ -14,7 +14,7 @@ use teebox::fdio::pipe::{self, Pipe};
 use teebox::fdio::poll;
 use teebox::fdio::signal::{Caught, Signal};
 use teebox::fdio::source::{Filled, Source};
-use teebox::fdio::spool::Spool;
+use teebox::fdio::spool::{BLOCK, Blocks};
 use teebox::fdio::transfer::{self, Drain, Failure, Spliced};
 
 use crate::support::{self, Sandbox, pattern};
@@ -312,17 +312,46 @@ fn the_end_of_a_pipe_is_an_end_though_the_next_pipe_has_lost_its_reader() {
 }
 
 #[test]
-fn a_spool_is_written_and_read_at_any_place() {
-    let spool = Spool::new().unwrap();
-    spool.write_at(100_000, b"later").unwrap();
-    spool.write_at(10, b"first").unwrap();
-    let mut got = [0; 5];
-    spool.read_at(10, &mut got).unwrap();
-    assert_eq!(&got, b"first");
-    spool.discard(0, 50_000);
-    spool.read_at(100_000, &mut got).unwrap();
-    assert_eq!(&got, b"later");
-    assert_eq!(spool.read_at(100_001, &mut got), Err(Errno::IO));
+fn queues_share_a_spool_and_each_comes_out_as_it_went_in() {
+    let mut blocks = Blocks::default();
+    let (mut first, mut second) = (blocks.take().unwrap(), blocks.take().unwrap());
+    let (reader, writer) = support::pipe();
+    for turn in 0..3_u8 {
+        assert_eq!(first.write(&[turn; 100]), Ok(100));
+        rustix::io::write(&writer, &[turn + 10; 5000]).unwrap();
+        assert_eq!(second.splice_in(&reader, 4000), Spliced::Moved(4000));
+        assert_eq!(second.splice_in(&reader, 4000), Spliced::Moved(1000));
+        assert_eq!((first.last(), second.last()), (Ok(turn), Ok(turn + 10)));
+    }
+    assert_eq!(second.splice_in(&reader, 4000), Spliced::WouldBlock);
+    let mut out = b"before".to_vec();
+    first.read(150, &mut out).unwrap();
+    first.read(1000, &mut out).unwrap();
+    assert_eq!(out, [&b"before"[..], &[0; 100], &[1; 100], &[2; 100]].concat());
+    assert_eq!(second.splice_out(&writer), Spliced::Moved(15_000));
+    // What is in the pipe outlasts the block and the spool.
+    drop((first, second));
+    assert!(blocks.release());
+    let mut got = vec![0; 15_000];
+    (&reader).read_exact(&mut got).unwrap();
+    assert!(got == [[10; 5000], [11; 5000], [12; 5000]].concat());
+}
+
+#[test]
+fn a_block_takes_no_more_than_it_has_room_for() {
+    let mut blocks = Blocks::default();
+    let mut block = blocks.take().unwrap();
+    assert!(block.last().is_err());
+    let bytes = pattern(usize::try_from(BLOCK).unwrap() + 10);
+    let mut done = 0;
+    while block.room() > 0 {
+        done += block.write(&bytes[done..]).unwrap();
+    }
+    assert_eq!((done, block.length(), block.write(&bytes)), (bytes.len() - 10, BLOCK, Ok(0)));
+    assert!(!blocks.release());
+    let mut out = Vec::new();
+    block.read(usize::MAX, &mut out).unwrap();
+    assert!(out == bytes[..done]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod rmerge;
 mod rmerge_at_once;
 mod rmerge_commands;
 mod rmerge_inputs;
+mod rmerge_order;
 mod rpipesz_fifo;
 mod rpipesz_limits;
 mod rpipesz_parity;

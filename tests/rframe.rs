@@ -555,11 +555,11 @@ fn where_splice_is_refused_the_bytes_are_the_same() {
         "write:error=EINTR:when=1+2",
         "writev:error=EINTR:when=1+2",
     ] {
-        let run = format!("{} rframe", support::injecting(inject));
+        let run = format!("{} -A rframe", support::injecting(inject));
         let line = format!(
             "head -c 3000000 /dev/urandom > in; cat in | {run} encode -f u32be --chunk 1M | cat > a; {run} encode -f u32be --chunk 1M in > b; \
              cmp a b; cat a | {run} decode -f u32be --raw | cmp - in; {run} decode -f u32be --raw a > out; cmp out in; \
-             seq 100000 | {run} encode | {run} decode | cmp - <(seq 100000)"
+             seq 100000 | {run} encode | {run} decode | cmp - <(seq 100000); grep -q INJECTED trace"
         );
         assert_eq!(prints(&line), "", "{inject}");
     }

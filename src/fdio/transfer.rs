@@ -36,9 +36,31 @@ pub enum Spliced {
 /// with read(2) and write(2) neither loses nor repeats a byte; and the error to report is theirs, as splice(2) has others
 /// of its own (EINVAL for O_APPEND, or for /dev/full). Any other error is final: a socket tells it only once.
 pub fn splice(from: impl AsFd, to: impl AsFd, length: usize, wait: bool) -> Spliced {
+    splice_at(from, None, to, None, length, wait)
+}
+
+/// As [`splice`], into a file at an offset; a pipe that is empty gives [`Spliced::WouldBlock`].
+pub fn splice_into(pipe: impl AsFd, file: impl AsFd, at: u64, length: usize) -> Spliced {
+    splice_at(pipe, None, file, Some(at), length, false)
+}
+
+/// As [`splice`], from an offset of a file on; a pipe that is full gives [`Spliced::WouldBlock`].
+pub fn splice_out_of(file: impl AsFd, at: u64, pipe: impl AsFd, length: usize) -> Spliced {
+    splice_at(file, Some(at), pipe, None, length, false)
+}
+
+fn splice_at(
+    from: impl AsFd,
+    from_at: Option<u64>,
+    to: impl AsFd,
+    to_at: Option<u64>,
+    length: usize,
+    wait: bool,
+) -> Spliced {
     let flags = SpliceFlags::MOVE | if wait { SpliceFlags::empty() } else { SpliceFlags::NONBLOCK };
     loop {
-        match rustix::pipe::splice(&from, None, &to, None, length, flags) {
+        let (mut from_at, mut to_at) = (from_at, to_at);
+        match rustix::pipe::splice(&from, from_at.as_mut(), &to, to_at.as_mut(), length, flags) {
             Ok(moved) => return Spliced::Moved(moved),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return Spliced::WouldBlock,

@@ -149,11 +149,16 @@ impl Source {
             self.buffer.grow(self.buffer.capacity().saturating_mul(2).min(most))?;
         }
         let count = self.buffer.fill_now(&self.fd, self.shared)?;
+        self.moved(count);
+        Ok(count)
+    }
+
+    /// So many bytes came of it at once.
+    pub(super) fn moved(&mut self, count: usize) {
         if count >= transfer::BUFFER / 2 && !self.widened {
             self.widened = true;
             pipe::widen(&self.fd);
         }
-        Ok(count)
     }
 
     /// Whether it is a pipe that is empty and will stay so.

@@ -242,7 +242,7 @@ impl Merge<'_> {
                 continue;
             }
             self.out.flush()?;
-            if self.out.is_empty() {
+            if self.out.is_empty() && !order.splice_out(number, &mut self.out)? {
                 let taken = order.take(number, self.out.held());
                 self.say_of_file(taken);
             }

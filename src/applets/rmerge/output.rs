@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use crate::fdio::spool::Block;
+use crate::fdio::transfer::Spliced;
 use crate::fdio::{pipe, stdio, transfer};
 
 /// From this size on, in bytes, what is held is written.
@@ -24,26 +26,28 @@ pub(super) struct Output {
     blocked: bool,
     /// What write(2) says once the other side is gone, where poll(2) tells of that.
     gone: Option<Errno>,
-    socket: bool,
+    kind: FileType,
     /// When to write to a socket again that had no room: poll(2) doesn't tell that its other side reads no more.
     retry: Option<Instant>,
     /// A terminal may have less room than poll(2) makes believe.
     terminal: Option<OwnedFd>,
     widened: bool,
+    /// The pages of a file can be moved into it.
+    splices: bool,
 }
 
 impl Output {
     pub(super) fn new() -> Self {
         let stat = rustix::fs::fstat(rustix::stdio::stdout());
-        let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let kind = stat.map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode));
         let terminal = stdio::own_terminal();
         let gone = match kind {
-            Ok(FileType::Fifo | FileType::Socket) => Some(Errno::PIPE),
+            FileType::Fifo | FileType::Socket => Some(Errno::PIPE),
             _ if stdio::is_terminal_out() => Some(Errno::IO),
             _ => None,
         };
-        let socket = kind == Ok(FileType::Socket);
-        Self { held: Vec::new(), done: 0, blocked: false, gone, socket, retry: None, terminal, widened: false }
+        let splices = kind == FileType::Fifo;
+        Self { held: Vec::new(), done: 0, blocked: false, gone, kind, retry: None, terminal, widened: false, splices }
     }
 
     /// Whether there is something to be written for which there was no room.
@@ -97,6 +101,29 @@ impl Output {
         Ok(())
     }
 
+    /// Moves what there is room for of a block while nothing is held; false where the output takes only what is written.
+    pub(super) fn splice(&mut self, block: &mut Block) -> Result<bool, Errno> {
+        if !self.splices {
+            return Ok(false);
+        }
+        self.widen();
+        match block.splice_out(rustix::stdio::stdout()) {
+            Spliced::Failed(Errno::PIPE) => return Err(Errno::PIPE),
+            // Reading it says why.
+            Spliced::Moved(0) | Spliced::Refused | Spliced::Failed(_) => self.splices = false,
+            Spliced::Moved(_) => {}
+            Spliced::WouldBlock => self.blocked = true,
+        }
+        Ok(self.splices)
+    }
+
+    fn widen(&mut self) {
+        if !self.widened {
+            self.widened = true;
+            pipe::widen(rustix::stdio::stdout());
+        }
+    }
+
     fn write_from_held(&mut self) -> Result<usize, Errno> {
         let held = std::mem::take(&mut self.held);
         let written = self.write(&held[self.done..]);
@@ -106,9 +133,8 @@ impl Output {
 
     /// Writes bytes while nothing is held, as many as there is room for; returns how many.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
-        if bytes.len() >= ENOUGH / 2 && !self.widened {
-            self.widened = true;
-            pipe::widen(rustix::stdio::stdout());
+        if bytes.len() >= ENOUGH / 2 {
+            self.widen();
         }
         let mut done = 0;
         let stdout = rustix::stdio::stdout();
@@ -119,7 +145,7 @@ impl Output {
                 Ok(count) => done += count,
                 Err(Errno::AGAIN) => {
                     self.blocked = true;
-                    self.retry = self.socket.then(|| Instant::now() + RETRY);
+                    self.retry = (self.kind == FileType::Socket).then(|| Instant::now() + RETRY);
                     break;
                 }
                 Err(errno) => return Err(errno),

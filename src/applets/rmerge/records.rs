@@ -77,6 +77,11 @@ impl Cutter {
         Cut::Nothing
     }
 
+    /// All that has arrived was taken by another; what comes next is the rest of a record if that ended `inside` one.
+    pub(super) fn pass_over(&mut self, inside: bool) {
+        *self = Self { searched: 0, open: inside };
+    }
+
     /// The next piece of a record that goes out in pieces.
     fn go_on(&mut self, terminator: u8, bytes: &[u8], ended: bool) -> Cut {
         match memchr(terminator, bytes) {

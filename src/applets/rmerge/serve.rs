@@ -10,7 +10,7 @@ use super::input::Stream;
 use super::merge::{Merge, Place};
 use super::order::Order;
 use super::output::ENOUGH;
-use super::records::Cut;
+use super::records::{Cut, Long};
 use crate::fdio::pipe::PAGE;
 use crate::fdio::poll;
 use crate::report::{self, Subject};
@@ -20,6 +20,9 @@ const TURN: (usize, usize) = (64 * 1024, 1 << 20);
 
 /// How much is read of a busy input among many before the others are looked at, in bytes: some milliseconds' worth.
 const CROWDED_TURN: usize = 8 << 20;
+
+/// From so many bytes on it pays to move them without reading them.
+const MANY: u64 = 16 * 1024;
 
 /// How long a busy input among many is waited for alone.
 const MOMENT: Duration = Duration::from_micros(50);
@@ -78,7 +81,13 @@ impl Merge<'_> {
             if stream.ended {
                 return Ok(true);
             }
-            let read = self.fill(stream, &mut left);
+            let read = match self.keep_as_it_is(stream, place, left) {
+                Some(count) => {
+                    left = left.saturating_sub(count);
+                    count > 0
+                }
+                None => self.fill(stream, &mut left),
+            };
             let goes_on = read || (self.crowded && left < most && self.is_going_on(stream)?);
             if !goes_on {
                 return Ok(false);
@@ -90,6 +99,25 @@ impl Merge<'_> {
     fn is_going_on(&mut self, stream: &Stream) -> Result<bool, Errno> {
         self.out.flush()?;
         Ok(!self.out.is_blocked() && poll::is_readable_within(&stream.source, MOMENT))
+    }
+
+    /// Moves what is there of an input straight into the file of what waits, where nothing has to be done with it; how many
+    /// bytes. None where it has to be read.
+    fn keep_as_it_is(&mut self, stream: &mut Stream, place: Place, most: usize) -> Option<usize> {
+        let plain = self.dresser.is_plain() && self.plan.rules.long == Long::Hold && stream.left.is_none();
+        if place != Place::Kept || !plain || stream.source.unread() < MANY {
+            return None;
+        }
+        let order = self.order.as_mut().filter(|order| order.goes_to_file(stream.number))?;
+        // What was read of a record goes first.
+        let moved = order.splice(stream.number, stream.source.buffer.bytes(), &stream.source, most);
+        stream.source.buffer.take(usize::MAX);
+        let inside = order.last(stream.number) != self.plan.rules.terminator;
+        stream.cutter.pass_over(inside);
+        let count = moved.unwrap_or(0);
+        stream.source.moved(count);
+        self.say_of_file(moved.map(|_| ()));
+        (count > 0).then_some(count)
     }
 
     /// Reads once; whether that changed anything, and there is time for it.
