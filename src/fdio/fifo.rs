@@ -318,11 +318,3 @@ impl AsFd for ReadEnd {
         self.fd.as_fd()
     }
 }
-
-/// Whether a FIFO that is open for writing has a reader.
-#[must_use]
-pub fn has_reader(fifo: impl AsFd) -> bool {
-    let mut fds = [PollFd::new(&fifo, PollFlags::empty())];
-    poll::look(&mut fds);
-    !fds[0].revents().contains(PollFlags::ERR)
-}

@@ -2,9 +2,12 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
+
+use super::poll;
 
 /// The size to ask for where much data flows: the default of /proc/sys/fs/pipe-max-size, in bytes.
 pub const LARGE: usize = 1 << 20;
@@ -87,6 +90,22 @@ pub fn widen(fd: impl AsFd) {
 pub fn unread(fd: impl AsFd) -> Result<u64, Errno> {
     // The kernel counts in an unsigned int and hands it over as a signed one, which a full pipe of 2 GiB makes negative.
     rustix::io::ioctl_fionread(fd).map(|count| count & u64::from(u32::MAX))
+}
+
+/// Whether somebody has the other end of a pipe's or FIFO's writing end.
+#[must_use]
+pub fn has_reader(writer: impl AsFd) -> bool {
+    let mut fds = [PollFd::new(&writer, PollFlags::empty())];
+    poll::look(&mut fds);
+    !fds[0].revents().contains(PollFlags::ERR)
+}
+
+/// Whether a pipe or FIFO is empty and no writer has it open.
+#[must_use]
+pub fn has_ended(reader: impl AsFd) -> bool {
+    let mut fds = [PollFd::new(&reader, PollFlags::IN)];
+    poll::look(&mut fds);
+    fds[0].revents() == PollFlags::HUP
 }
 
 /// The largest buffer that a user may ask for without CAP_SYS_RESOURCE, in bytes.

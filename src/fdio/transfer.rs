@@ -5,7 +5,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFlags;
 use rustix::fs::FileType;
 use rustix::io::{Errno, ReadWriteFlags};
 use rustix::net::RecvFlags;
@@ -201,13 +201,6 @@ pub fn write_all_vectored(fd: impl AsFd, mut slices: &mut [IoSlice<'_>]) -> Resu
     Ok(())
 }
 
-/// Whether a pipe is empty and has no writer.
-fn has_ended(pipe: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(pipe, PollFlags::IN)];
-    poll::look(&mut fds);
-    fds[0].revents() == PollFlags::HUP
-}
-
 /// Which side of a transfer failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -285,7 +278,7 @@ impl<'a> Drain<'a> {
                         poll::wait_for(self.to, PollFlags::OUT).map_err(Failure::Output)?;
                     }
                     // splice(2) says so at the end of the input, too, when there is nothing more to write.
-                    Spliced::Failed(Errno::PIPE) if has_ended(self.from) => return Ok(0),
+                    Spliced::Failed(Errno::PIPE) if pipe::has_ended(self.from) => return Ok(0),
                     Spliced::Failed(Errno::PIPE) => return Err(Failure::Output(Errno::PIPE)),
                     Spliced::Failed(errno) => return Err(Failure::Input(errno)),
                 },

@@ -14,7 +14,7 @@ use super::lines::stdin;
 use super::place::Path;
 use super::write::Plan;
 use crate::error::{Error, Named};
-use crate::fdio::fifo::{self, Opening, Seen};
+use crate::fdio::fifo::{Opening, Seen};
 use crate::fdio::signal::Caught;
 use crate::fdio::watch::Watch;
 use crate::fdio::{device, pipe, poll};
@@ -75,7 +75,7 @@ impl<'a> Target<'a> {
 
     /// Whether somebody has it open for reading.
     pub(super) fn has_reader(&self) -> bool {
-        self.fd().is_some_and(fifo::has_reader)
+        self.fd().is_some_and(pipe::has_reader)
     }
 
     /// The bytes in it.

@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -15,7 +14,7 @@ use super::records::Cutter;
 use crate::error::Named;
 use crate::fdio::buffer::ReadBuffer;
 use crate::fdio::pipe::{self, Pipe};
-use crate::fdio::{device, fork, poll, stdio, transfer};
+use crate::fdio::{device, fork, stdio, transfer};
 
 /// A descriptor that is read without ever waiting for it.
 #[derive(Debug)]
@@ -163,9 +162,7 @@ impl Source {
 
     /// Whether it is a pipe that is empty and will stay so.
     pub(super) fn is_at_end(&self) -> bool {
-        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
-        poll::look(&mut fds);
-        fds[0].revents() == PollFlags::HUP
+        pipe::has_ended(&self.fd)
     }
 
     /// The bytes that are there and were not read; 0 where that can't be told.

@@ -9,9 +9,9 @@ use rustix::io::Errno;
 
 use super::NAME;
 use super::policy::{Policy, Verdict};
-use super::writer::{Fault, Finishing, Writer, has_no_reader};
+use super::writer::{Fault, Finishing, Writer};
 use crate::fdio::signal::{self, Signal};
-use crate::fdio::{device, fork, poll, stdio, transfer};
+use crate::fdio::{device, fork, pipe, poll, stdio, transfer};
 use crate::report::{self, Subject};
 
 /// Why a run stops before the end of its input.
@@ -272,7 +272,7 @@ impl Outputs {
     /// to stop is returned as a value.
     pub(super) fn tell_of_readers_that_left(&mut self) -> Result<Option<Stop>, Stop> {
         if std::mem::take(&mut self.stdout.reader_left) && self.stdout.open {
-            if has_no_reader(stdout()) {
+            if !pipe::has_reader(stdout()) {
                 self.lost_stdout(Errno::PIPE)?;
             }
             // A FIFO may have another one by now.

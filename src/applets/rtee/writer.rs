@@ -122,7 +122,7 @@ impl Writer {
     ///
     /// It is waited for once, and not longer than [`PATIENCE`]: it may be stopped.
     pub(super) fn has_lost_its_reader(&mut self) -> bool {
-        if !self.pipe_file.as_ref().is_some_and(|file| has_no_reader(file.as_fd())) {
+        if self.pipe_file.as_ref().is_none_or(pipe::has_reader) {
             return false;
         }
         self.pipe_file = None;
@@ -135,7 +135,7 @@ impl Writer {
 
     /// Whether the writer has ended before its input did.
     pub(super) fn has_ended(&self) -> bool {
-        has_no_reader(self.branch.pipe())
+        !pipe::has_reader(self.branch.pipe())
     }
 
     /// Whether there is something in its pipe.
@@ -183,13 +183,6 @@ impl From<Errno> for Fault {
     fn from(errno: Errno) -> Self {
         Self::Write(errno)
     }
-}
-
-/// Whether a pipe's reader has left.
-pub(super) fn has_no_reader(pipe: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
-    poll::look(&mut fds);
-    fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// The child's work: the pipe into FILE.
