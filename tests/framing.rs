@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use teebox::framing::fault::Mistake;
 use teebox::framing::spec::{PRESETS, Preset};
-use teebox::framing::{Control, Decoder, Encoder, Fault, Format, Misfit, Next};
+use teebox::framing::{Control, Decoder, Encoder, Fault, Format, Misfit, Next, SHORT};
 
 fn format(spec: &str) -> Format {
     Format::parse(spec).unwrap_or_else(|error| panic!("{spec}: {} at {:?}", error.reason, error.at))
@@ -507,6 +507,37 @@ proptest! {
             }
         }
         prop_assert_eq!(decoded(&format, whole, false, &bytes, &cuts), (framed, None));
+    }
+
+    #[test]
+    fn short_records_at_once_become_the_frames_that_they_become_one_by_one(
+        spec in spec(),
+        zero in proptest::sample::select(&["", ",zero=end", ",max=9"][..]),
+        delimiter in prop_oneof![Just(b'\n'), Just(0), any::<u8>()],
+        shape in proptest::collection::vec((0..20_usize, any::<u8>()), 0..60),
+        most in prop_oneof![Just(usize::MAX), 0..300_usize],
+        kind in any::<u8>(),
+    ) {
+        let format = Format::parse(&format!("{spec}{zero}")).unwrap_or_else(|_| format(&spec));
+        let encoder = Encoder::new(&format);
+        let records = shape.iter().map(|(length, byte)| vec![if *byte == delimiter { !*byte } else { *byte }; *length]);
+        let bytes: Vec<u8> = records.flat_map(|record| [record, vec![delimiter]].concat()).collect();
+        let mut out = b"before".to_vec();
+        let (count, taken) = encoder.short(kind, delimiter, &bytes, most, &mut out);
+        let mut expected = b"before".to_vec();
+        let each = bytes[..taken].split_inclusive(|byte| *byte == delimiter);
+        prop_assert_eq!(each.clone().count() as u64, count);
+        for record in each {
+            prop_assert!(expected.len() < most);
+            prop_assert_eq!(encoder.frame(kind, &record[..record.len() - 1], &mut expected), Ok(()));
+        }
+        prop_assert_eq!(&out, &expected);
+        // It stops only where it has to.
+        let next = bytes[taken..].split(|byte| *byte == delimiter).next().unwrap();
+        prop_assert!(
+            out.len() >= most || next.len() >= SHORT || bytes.len() - taken < SHORT || count == 0
+                || encoder.frame(kind, next, &mut Vec::new()).is_err()
+        );
     }
 
     #[test]

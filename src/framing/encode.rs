@@ -10,6 +10,9 @@ pub struct Encoder<'f> {
     format: &'f Format,
 }
 
+/// Records of fewer bytes are framed faster by [`Encoder::short`].
+pub const SHORT: usize = layout::MOST;
+
 /// Why a payload can't be framed. Nothing was written of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misfit {
@@ -55,23 +58,54 @@ impl<'f> Encoder<'f> {
         Ok(())
     }
 
+    /// Appends frames of the records at the head of `bytes`, each of which ends with `delimiter`, as [`Self::frame`] does:
+    /// as long as they are shorter than [`SHORT`] and `out` has fewer than `most` bytes. Returns how many there were, and how
+    /// many bytes they took; what can't be framed is left, as are formats whose headers have no fixed size.
+    pub fn short(self, kind: u8, delimiter: u8, bytes: &[u8], most: usize, out: &mut Vec<u8>) -> (u64, usize) {
+        let Some(fixed) = &self.format.fixed else { return (0, 0) };
+        let mut headers = [None; SHORT];
+        for (length, header) in (0..).zip(&mut headers) {
+            *header = self.fixed_field(length).map(|field| fixed.header(field, kind).to_le_bytes());
+        }
+        let tail = &self.format.tail;
+        let (mut count, mut start) = (0, 0);
+        while let Some(head) = bytes[start..].first_chunk::<SHORT>().filter(|_| out.len() < most) {
+            let Some(length) = position(*head, delimiter) else { break };
+            let Some(header) = &headers[length] else { break };
+            // All 16 bytes in one store, and what is too much taken back.
+            let end = out.len() + fixed.size;
+            out.extend_from_slice(header);
+            out.truncate(end);
+            out.extend_from_slice(head);
+            out.truncate(end + length);
+            if !tail.is_empty() {
+                out.extend_from_slice(tail);
+            }
+            start += length + 1;
+            count += 1;
+        }
+        (count, start)
+    }
+
+    /// What the length field says of a payload, where the header has a fixed size and there is room for it.
+    #[inline]
+    fn fixed_field(self, length: u64) -> Option<u64> {
+        let fixed = self.format.fixed.as_ref()?;
+        // A sum that wraps is below the overhead; so is none that doesn't.
+        let field = length.wrapping_add(fixed.overhead);
+        let fits = field >= fixed.overhead && field <= fixed.most && self.format.max.is_none_or(|max| length <= max);
+        (fits && (field > 0 || self.format.zero == Zero::Frame)).then_some(field)
+    }
+
     /// Appends the header for a payload of `length` bytes to `out`; the payload and [`Self::tail`] are to follow.
     #[inline]
     pub fn header(self, kind: u8, length: u64, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        if let Some(fixed) = &self.format.fixed {
-            // A sum that wraps is below the overhead; so is none that doesn't.
-            let field = length.wrapping_add(fixed.overhead);
-            if field >= fixed.overhead
-                && field <= fixed.most
-                && self.format.max.is_none_or(|max| length <= max)
-                && field > 0
-            {
-                let end = out.len() + fixed.size;
-                // All 16 bytes in one store, and what is too much taken back.
-                out.extend_from_slice(&fixed.header(field, kind).to_le_bytes());
-                out.truncate(end);
-                return Ok(());
-            }
+        if let (Some(fixed), Some(field)) = (&self.format.fixed, self.fixed_field(length)) {
+            let end = out.len() + fixed.size;
+            // All 16 bytes in one store, and what is too much taken back.
+            out.extend_from_slice(&fixed.header(field, kind).to_le_bytes());
+            out.truncate(end);
+            return Ok(());
         }
         self.any_header(kind, length, out)
     }
@@ -179,6 +213,16 @@ impl<'f> Encoder<'f> {
         let with = field + digits(field);
         if digits(with) == digits(field) { with } else { field + digits(with) }
     }
+}
+
+/// Where a byte is first: all of them are looked at in one number.
+#[inline]
+fn position(bytes: [u8; SHORT], wanted: u8) -> Option<usize> {
+    const ONES: u128 = u128::MAX / 0xff;
+    let unlike = u128::from_le_bytes(bytes) ^ (ONES * u128::from(wanted));
+    // The highest bit of every byte that is zero, and of some above the first of them.
+    let zero = unlike.wrapping_sub(ONES) & !unlike & (ONES << 7);
+    (zero != 0).then_some(zero.trailing_zeros() as usize / 8)
 }
 
 /// Appends a header block.

@@ -17,6 +17,6 @@ mod layout;
 pub mod spec;
 
 pub use decode::{Decoder, Frame, Head, Next};
-pub use encode::{Encoder, Misfit};
+pub use encode::{Encoder, Misfit, SHORT};
 pub use fault::{Fault, Mistake};
 pub use spec::{Control, Format, SpecError};

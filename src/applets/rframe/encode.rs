@@ -18,7 +18,7 @@ use crate::fdio::pipe::{self, Pipe};
 use crate::fdio::poll;
 use crate::fdio::spool::{self, Spool};
 use crate::fdio::transfer::{self, Drain, Failure, Spliced};
-use crate::framing::{Encoder, Format, Misfit};
+use crate::framing::{Encoder, Format, Misfit, SHORT};
 use crate::progress::Progress;
 use crate::report;
 
@@ -113,9 +113,14 @@ impl Frames<'_> {
         match made {
             Err(misfit) => self.refuse(misfit),
             Ok(()) if bytes.len() >= IN_PLACE => self.out.flush_with([bytes, self.encoder.tail()]),
-            Ok(()) if self.out.held.len() >= BUFFER => self.out.flush(),
-            Ok(()) => Ok(()),
+            Ok(()) => self.flush_full(),
         }
+    }
+
+    /// Writes the frames that are held, if they are many.
+    #[inline]
+    fn flush_full(&mut self) -> Result<(), Error> {
+        if self.out.held.len() >= BUFFER { self.out.flush() } else { Ok(()) }
     }
 
     /// Frames what a line of JSON says.
@@ -181,14 +186,8 @@ impl Encode<'_> {
         // The bytes at the head of the buffer that are known to hold no end.
         let mut searched = 0;
         loop {
-            let bytes = self.buffer.bytes();
-            let mut start = 0;
-            for end in memchr::memchr_iter(delimiter, &bytes[searched..]) {
-                let end = searched + end;
-                self.frames.record(&bytes[start..end])?;
-                start = end + 1;
-            }
-            searched = bytes.len() - start;
+            let start = self.whole_records(delimiter, searched)?;
+            searched = self.buffer.bytes().len() - start;
             self.buffer.take(start);
             self.frames.out.flush()?;
             if let Some(reason) = self.is_too_long(searched) {
@@ -202,6 +201,41 @@ impl Encode<'_> {
             } else if !self.fill(usize::MAX)? {
                 return if searched > 0 { self.frames.record(self.buffer.bytes()) } else { Ok(()) };
             }
+        }
+    }
+
+    /// Frames the records that are in the buffer, whose first `searched` bytes hold no end; how many bytes they took.
+    fn whole_records(&mut self, delimiter: u8, mut searched: usize) -> Result<usize, Error> {
+        let (bytes, frames) = (self.buffer.bytes(), &mut self.frames);
+        let json = self.plan.records == Records::Json;
+        let mut start = 0;
+        loop {
+            // Many short ones at once, and then one by one until there is a short one again.
+            while !json && searched <= start {
+                let (count, taken) =
+                    frames.encoder.short(self.plan.kind, delimiter, &bytes[start..], BUFFER, &mut frames.out.held);
+                if count == 0 {
+                    break;
+                }
+                frames.count += count;
+                start += taken;
+                searched = start;
+                frames.flush_full()?;
+            }
+            let mut short = false;
+            for end in memchr::memchr_iter(delimiter, &bytes[searched..]) {
+                let end = searched + end;
+                frames.record(&bytes[start..end])?;
+                short = !json && end - start < SHORT;
+                start = end + 1;
+                if short {
+                    break;
+                }
+            }
+            if !short {
+                return Ok(start);
+            }
+            searched = start;
         }
     }
 
