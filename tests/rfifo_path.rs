@@ -10,17 +10,13 @@ use std::process::Stdio;
 use rustix::process::Signal;
 
 use crate::rfifo::{has_open, start};
-use crate::support::{self, Outcome, Sandbox, kill, wait_until};
+use crate::support::{self, Outcome, Sandbox, kill, said, wait_until};
 
 /// Runs rfifo in the sandbox.
 fn rfifo(sandbox: &Sandbox, arguments: &[&str]) -> Outcome {
     let mut command = support::applet("rfifo");
     command.args(arguments);
     sandbox.run(sandbox.prepare(command))
-}
-
-fn said(outcome: &Outcome) -> String {
-    String::from_utf8(outcome.stderr.clone()).unwrap()
 }
 
 #[test]

@@ -4,13 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::process::{Child, Stdio};
 
-use crate::support::{self, Outcome, Sandbox, finish, spawn};
-
-/// Runs a line of shell in a sandbox of its own.
-pub fn shell(line: &str) -> Outcome {
-    let sandbox = Sandbox::new();
-    sandbox.run(sandbox.shell("rmerge", line))
-}
+use crate::support::{self, Sandbox, fails, finish, prints, said, shell, spawn};
 
 /// `rmerge` in a sandbox, with pipes at its standard descriptors.
 pub fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
@@ -23,24 +17,6 @@ pub fn read_exactly(child: &mut Child, expected: &str) {
     let mut got = vec![0; expected.len()];
     child.stdout.as_mut().unwrap().read_exact(&mut got).unwrap();
     assert_eq!(String::from_utf8(got).unwrap(), expected);
-}
-
-/// What a line prints; it must succeed and say nothing.
-pub fn prints(line: &str) -> String {
-    let outcome = shell(&format!("set -e -o pipefail; {line}"));
-    assert_eq!((outcome.status.as_str(), said(&outcome)), ("exit status: 0", String::new()), "{line}");
-    String::from_utf8(outcome.stdout).unwrap()
-}
-
-pub fn said(outcome: &Outcome) -> String {
-    String::from_utf8(outcome.stderr.clone()).unwrap()
-}
-
-/// What a line prints, what it says, and the status of its last command.
-pub fn fails(line: &str) -> (String, String, i32) {
-    let outcome = shell(line);
-    let status = outcome.status.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{outcome:?}"));
-    (String::from_utf8_lossy(&outcome.stdout).into_owned(), said(&outcome), status)
 }
 
 /// A line for each number, after these words.

@@ -9,8 +9,8 @@ use rustix::net::{Shutdown, SocketType};
 use rustix::process::Signal;
 use rustix::termios::{OptionalActions, OutputModes};
 
-use crate::rmerge::{fails, lines, prints, read_exactly, said, start};
-use crate::support::{self, Sandbox, finish, is_asleep, wait_until};
+use crate::rmerge::{lines, read_exactly, start};
+use crate::support::{self, Sandbox, fails, finish, is_asleep, prints, said, wait_until};
 
 /// Waits until neither it nor its commands go on.
 fn wait_until_blocked(child: &Child) {

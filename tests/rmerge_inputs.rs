@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::rmerge::{fails, lines, prints, read_exactly, start};
-use crate::support::{self, Sandbox, finish, is_asleep, resident_peak, spawn, wait_until};
+use crate::rmerge::{lines, read_exactly, start};
+use crate::support::{self, Sandbox, fails, finish, is_asleep, prints, resident_peak, shell, spawn, wait_until};
 
 /// Opens a FIFO for writing, once somebody reads it.
 fn writer(sandbox: &Sandbox, name: &str) -> File {
@@ -514,7 +514,7 @@ fn a_temporary_file_that_can_not_be_had_is_said_and_costs_no_byte() {
 #[test]
 fn a_full_temporary_file_is_said_and_costs_no_byte() {
     for trap in ["", "trap '' XFSZ; "] {
-        let outcome = crate::rmerge::shell(&format!(
+        let outcome = shell(&format!(
             "ulimit -f 100; {trap}exec rmerge --order=input --memory=10K --run '{SAID}; echo first' \
              --run 'seq 100000' --run 'seq 100001 200000' 2> said"
         ));

@@ -3,8 +3,8 @@
 use std::fs::OpenOptions;
 use std::io::Read;
 
-use crate::rmerge::{lines, prints, said, shell, start};
-use crate::support::{self, Sandbox, finish, pattern};
+use crate::rmerge::{lines, start};
+use crate::support::{self, Sandbox, finish, pattern, prints, said, shell};
 
 #[test]
 fn what_waits_in_the_file_comes_out_as_it_came_whatever_the_output_is() {

@@ -323,3 +323,28 @@ pub fn terminal() -> (File, File, PathBuf) {
     rustix::termios::tcsetattr(&slave, rustix::termios::OptionalActions::Now, &settings).unwrap();
     (File::from(master), slave, path)
 }
+
+/// Runs a line of bash in a sandbox of its own.
+pub fn shell(line: &str) -> Outcome {
+    let sandbox = Sandbox::new();
+    sandbox.run(sandbox.shell("", line))
+}
+
+/// What a line prints; it must succeed and say nothing.
+pub fn prints(line: &str) -> String {
+    let outcome = shell(&format!("set -e -o pipefail; {line}"));
+    assert_eq!((outcome.status.as_str(), said(&outcome)), ("exit status: 0", String::new()), "{line}");
+    String::from_utf8(outcome.stdout).unwrap()
+}
+
+/// What a line prints, what it says, and the status of its last command.
+pub fn fails(line: &str) -> (String, String, i32) {
+    let outcome = shell(line);
+    let status = outcome.status.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{outcome:?}"));
+    (String::from_utf8_lossy(&outcome.stdout).into_owned(), said(&outcome), status)
+}
+
+/// What a run said on standard error.
+pub fn said(outcome: &Outcome) -> String {
+    String::from_utf8(outcome.stderr.clone()).unwrap()
+}
