@@ -31,5 +31,6 @@ mod rtee_fallback;
 mod rtee_mixes;
 mod rtee_parity;
 mod rtee_promise;
+mod rtee_stalls;
 mod size;
 mod support;

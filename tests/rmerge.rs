@@ -281,47 +281,6 @@ fn arguments_that_make_no_sense_are_refused_before_anything_is_read() {
 }
 
 #[test]
-fn in_the_order_of_the_arguments_each_input_comes_whole() {
-    let expected = lines("", 1..=30_000);
-    for options in ["", "--memory=0", "--memory=100K", "--memory=1M -j 2"] {
-        let line = format!(
-            "rmerge --order=input {options} --run 'sleep 0.2; seq 10000' --run 'seq 10001 20000' --run 'seq 20001 30000'"
-        );
-        assert!(prints(&line) == expected, "{options}");
-    }
-}
-
-#[test]
-fn the_input_whose_turn_it_is_appears_as_it_comes() {
-    let sandbox = Sandbox::new();
-    let fifo = sandbox.fifo("fifo");
-    let mut command = sandbox.prepare(support::applet("rmerge"));
-    command.args(["--order=input", "-", "fifo", "--run", "echo last"]);
-    let mut child = spawn(command);
-    let mut other = std::fs::OpenOptions::new().write(true).open(fifo).unwrap();
-    other.write_all(b"second\n").unwrap();
-    support::echo(&mut child, "first\n");
-    support::echo(&mut child, "first again\n");
-    drop(child.stdin.take());
-    let mut got = [0; 7];
-    child.stdout.as_mut().unwrap().read_exact(&mut got).unwrap();
-    assert_eq!(&got, b"second\n");
-    other.write_all(b"second again\n").unwrap();
-    drop(other);
-    let (rest, message, status) = finish(child);
-    assert_eq!((rest.as_slice(), message.as_str()), (&b"second again\nlast\n"[..], ""));
-    assert!(status.success());
-}
-
-#[test]
-fn no_command_waits_for_its_turn_and_a_temporary_file_takes_what_memory_does_not() {
-    // The first ends only when the others have, which write far more than pipes and memory hold.
-    let line = "mkfifo done; rmerge --order=input --memory=64K --run 'cat done; echo first' \
-        --run 'head -c 3M /dev/zero | tr \"\\0\" x; echo; echo > done' | tr -d x";
-    assert_eq!(prints(line), "\nfirst\n\n");
-}
-
-#[test]
 fn inputs_of_different_labels_share_the_output_fairly() {
     // Each is larger than all that is read of one in its turn.
     let printed = prints("seq 400000 > a; cp a b; rmerge --label='{label}' --no-align a b | cut -c 1 | uniq | wc -l");

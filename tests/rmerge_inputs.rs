@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::rmerge::{lines, read_exactly, start};
-use crate::support::{self, Sandbox, fails, finish, is_asleep, prints, resident_peak, shell, spawn, wait_until};
+use crate::support::{self, Sandbox, fails, finish, is_asleep, prints, resident_peak, spawn, wait_until};
 
 /// Opens a FIFO for writing, once somebody reads it.
-fn writer(sandbox: &Sandbox, name: &str) -> File {
+pub fn writer(sandbox: &Sandbox, name: &str) -> File {
     OpenOptions::new().write(true).open(sandbox.path(name)).unwrap()
 }
 
 /// The most that it has taken, in KiB, once it has passed on a record: the program itself, however it was built.
-fn memory_of_the_program(sandbox: &Sandbox) -> u64 {
+pub fn memory_of_the_program(sandbox: &Sandbox) -> u64 {
     let mut child = start(sandbox, &["--label"]);
     child.stdin.as_mut().unwrap().write_all(b"record\n").unwrap();
     child.stdout.as_mut().unwrap().read_exact(&mut [0; 15]).unwrap();
@@ -446,87 +446,6 @@ fn the_time_of_a_record_is_that_at_which_it_was_read_however_long_the_output_is_
     let times: Vec<f64> = String::from_utf8(rest).unwrap().lines().map(|line| line[..14].parse().unwrap()).collect();
     assert_eq!((times.len(), message.as_str()), (65536, ""));
     assert!(times.iter().all(|time| *time <= blocked));
-}
-
-#[test]
-fn what_waits_for_its_turn_takes_no_more_memory_than_it_may() {
-    let sandbox = Sandbox::new();
-    sandbox.fifo("fifo");
-    let writers = ["--run", "head -c 40M /dev/zero | tr '\\0' x", "--run", "head -c 40M /dev/zero | tr '\\0' y"];
-    let arguments = [&["--order=input", "--memory=1M", "--max-record=64K", "fifo"][..], &writers].concat();
-    let mut child = start(&sandbox, &arguments);
-    let mut fifo = writer(&sandbox, "fifo");
-    wait_until("all that waits is in a file without a name", || {
-        std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().flatten().any(|entry| {
-            let is_nameless =
-                std::fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy().ends_with("(deleted)"));
-            is_nameless && std::fs::metadata(entry.path()).is_ok_and(|file| file.len() > 78 << 20)
-        })
-    });
-    // What may be in memory, 64 KiB and a record for each input and for what is written, and the program.
-    let bound = 1024 + (64 + 64) * 4 + memory_of_the_program(&sandbox) + 1024;
-    let peak = resident_peak(child.id());
-    assert!(peak < bound, "{peak} KiB of {bound}");
-    fifo.write_all(b"first\n").unwrap();
-    drop(fifo);
-    let expected = [&b"first\n"[..], &vec![b'x'; 40 << 20], b"\n", &vec![b'y'; 40 << 20], b"\n"].concat();
-    let mut got = vec![0; expected.len() / 2];
-    let mut stdout = child.stdout.take().unwrap();
-    stdout.read_exact(&mut got).unwrap();
-    let peak = resident_peak(child.id());
-    assert!(peak < bound, "{peak} KiB of {bound}");
-    stdout.read_to_end(&mut got).unwrap();
-    assert!(got == expected);
-    assert_eq!(finish(child).1, "");
-}
-
-#[test]
-fn while_the_output_is_blocked_those_that_wait_for_their_turn_are_still_read() {
-    let sandbox = Sandbox::new();
-    let first = "head -c 5M /dev/zero | tr '\\0' x; echo; touch first";
-    let second = "head -c 5M /dev/zero | tr '\\0' y; echo; touch second";
-    let child = start(&sandbox, &["--order=input", "--memory=1M", "--run", first, "--run", second]);
-    wait_until("the second has ended", || sandbox.path("second").exists());
-    // Its reader takes nothing, so the first can't have ended.
-    assert!(!sandbox.path("first").exists());
-    let (got, message, status) = finish(child);
-    assert!(got == [&vec![b'x'; 5 << 20][..], b"\n", &vec![b'y'; 5 << 20], b"\n"].concat());
-    assert_eq!((message.as_str(), status.code()), ("", Some(0)));
-}
-
-/// Waits until something has been said, and not for ever.
-const SAID: &str = "timeout 60 sh -c \"until [ -s said ]; do sleep 0.01; done\"";
-
-#[test]
-fn a_temporary_file_that_can_not_be_had_is_said_and_costs_no_byte() {
-    let sandbox = Sandbox::new();
-    let line = format!(
-        "TMPDIR=/proc rmerge --order=input --memory=10K --run '{SAID}; echo first' --run 'seq 100000' --run 'seq 5' 2> said"
-    );
-    let outcome = sandbox.run(sandbox.shell("rmerge", &line));
-    let expected = format!("first\n{}{}", lines("", 1..=100_000), lines("", 1..=5));
-    assert!(outcome.stdout == expected.as_bytes());
-    let message = String::from_utf8_lossy(&outcome.files[&b"said"[..]]);
-    assert!(message.starts_with("rmerge: temporary file in /proc: ") && message.lines().count() == 1, "{message}");
-    assert_eq!(outcome.status, "exit status: 1");
-}
-
-#[test]
-fn a_full_temporary_file_is_said_and_costs_no_byte() {
-    for trap in ["", "trap '' XFSZ; "] {
-        let outcome = shell(&format!(
-            "ulimit -f 100; {trap}exec rmerge --order=input --memory=10K --run '{SAID}; echo first' \
-             --run 'seq 100000' --run 'seq 100001 200000' 2> said"
-        ));
-        let expected = format!("first\n{}", lines("", 1..=200_000));
-        assert!(outcome.stdout == expected.as_bytes());
-        let message = String::from_utf8_lossy(&outcome.files[&b"said"[..]]);
-        assert!(
-            message.starts_with("rmerge: temporary file in ") && message.contains(": File too large\n"),
-            "{message}"
-        );
-        assert_eq!(outcome.status, "exit status: 1");
-    }
 }
 
 #[test]
