@@ -217,6 +217,16 @@ fn fail_fast_ends_the_other_commands_and_starts_no_more() {
 }
 
 #[test]
+fn fail_fast_counts_a_command_that_had_succeeded_while_its_output_is_still_open() {
+    // The first leaves a process that has its output; the second fails once rmerge has seen the first one's end.
+    let first = "good=sleep 300 & echo $$ > pid; exit 0";
+    let second =
+        "bad=until [ -s pid ]; do sleep 0.01; done; while kill -0 $(cat pid) 2> /dev/null; do sleep 0.01; done; exit 3";
+    let line = format!("timeout 60 rmerge --fail-fast --status=any --run '{first}' --run '{second}'");
+    assert_eq!(fails(&line), (String::new(), "rmerge: bad: exited with status 3\n".into(), 0));
+}
+
+#[test]
 fn at_most_so_many_commands_run_at_once() {
     // Each counts those that run with it.
     let run = "mkdir $$.running; set -- *.running; echo $#; sleep 0.05; rmdir $$.running";

@@ -185,7 +185,8 @@ impl<'a> Jobs<'a> {
         self.stopped = true;
         self.queue.clear();
         for job in &mut self.running {
-            if !job.is_failure() {
+            // One that has ended by itself, and well, has succeeded, though its outputs may still be open.
+            if job.ended.is_none() && !job.timed_out {
                 job.innocent = true;
             }
             // From now on it has the grace.
@@ -306,11 +307,6 @@ impl<'a> Jobs<'a> {
 }
 
 impl Job {
-    /// Whether it has failed by itself.
-    fn is_failure(&self) -> bool {
-        self.timed_out || self.ended.is_some_and(|(ended, _)| spawn::status(ended) != 0)
-    }
-
     /// Whether processes of it may be there.
     fn is_there(&self) -> bool {
         self.ended.is_none() || self.group.has_members()
