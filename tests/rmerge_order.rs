@@ -2,6 +2,9 @@
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
+use std::process::Stdio;
+
+use rustix::net::SocketType;
 
 use crate::rmerge::{lines, start};
 use crate::rmerge_inputs::{memory_of_the_program, writer};
@@ -179,6 +182,25 @@ fn what_waits_for_its_turn_takes_no_more_memory_than_it_may() {
     stdout.read_to_end(&mut got).unwrap();
     assert!(got == expected);
     assert_eq!(finish(child).1, "");
+}
+
+#[test]
+fn packets_of_a_socket_that_wait_for_their_turn_are_kept_whole() {
+    let sandbox = Sandbox::new();
+    sandbox.fifo("fifo");
+    let (ours, theirs) = support::packet_sockets(SocketType::SEQPACKET);
+    let mut command = sandbox.prepare(support::applet("rmerge"));
+    command.args(["--order=input", "--memory=0", "fifo", "-"]).stdin(theirs).stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    drop(command);
+    let fifo = writer(&sandbox, "fifo");
+    // Many more than are read in one turn, of a size by which that can't be divided.
+    let packet = [vec![b'x'; 59_999], b"\n".to_vec()].concat();
+    for _ in 0..200 {
+        assert_eq!(rustix::io::write(&ours, &packet), Ok(packet.len()));
+    }
+    drop((ours, fifo));
+    assert!(finish(child).0 == packet.repeat(200));
 }
 
 #[test]
