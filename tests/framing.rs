@@ -514,7 +514,7 @@ proptest! {
         spec in spec(),
         zero in proptest::sample::select(&["", ",zero=end", ",max=9"][..]),
         delimiter in prop_oneof![Just(b'\n'), Just(0), any::<u8>()],
-        shape in proptest::collection::vec((0..20_usize, any::<u8>()), 0..60),
+        shape in proptest::collection::vec((0..40_usize, any::<u8>()), 0..60),
         most in prop_oneof![Just(usize::MAX), 0..300_usize],
         kind in any::<u8>(),
     ) {

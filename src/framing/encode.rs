@@ -11,7 +11,7 @@ pub struct Encoder<'f> {
 }
 
 /// Records of fewer bytes are framed faster by [`Encoder::short`].
-pub const SHORT: usize = layout::MOST;
+pub const SHORT: usize = 32;
 
 /// Why a payload can't be framed. Nothing was written of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl<'f> Encoder<'f> {
         let tail = &self.format.tail;
         let (mut count, mut start) = (0, 0);
         while let Some(head) = bytes[start..].first_chunk::<SHORT>().filter(|_| out.len() < most) {
-            let Some(length) = position(*head, delimiter) else { break };
+            let Some(length) = position(head, delimiter) else { break };
             let Some(header) = &headers[length] else { break };
             // All 16 bytes in one store, and what is too much taken back.
             let end = out.len() + fixed.size;
@@ -215,14 +215,18 @@ impl<'f> Encoder<'f> {
     }
 }
 
-/// Where a byte is first: all of them are looked at in one number.
+/// Where a byte is first: sixteen are looked at in one number.
 #[inline]
-fn position(bytes: [u8; SHORT], wanted: u8) -> Option<usize> {
+fn position(bytes: &[u8; SHORT], wanted: u8) -> Option<usize> {
     const ONES: u128 = u128::MAX / 0xff;
-    let unlike = u128::from_le_bytes(bytes) ^ (ONES * u128::from(wanted));
-    // The highest bit of every byte that is zero, and of some above the first of them.
-    let zero = unlike.wrapping_sub(ONES) & !unlike & (ONES << 7);
-    (zero != 0).then_some(zero.trailing_zeros() as usize / 8)
+    let first = |start: usize| {
+        let half = u128::from_le_bytes(std::array::from_fn(|at| bytes[start + at]));
+        let unlike = half ^ (ONES * u128::from(wanted));
+        // The highest bit of every byte that is zero, and of some above the first of them.
+        let zero = unlike.wrapping_sub(ONES) & !unlike & (ONES << 7);
+        (zero != 0).then_some(start + zero.trailing_zeros() as usize / 8)
+    };
+    first(0).or_else(|| first(SHORT / 2))
 }
 
 /// Appends a header block.
