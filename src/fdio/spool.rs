@@ -180,8 +180,9 @@ impl Blocks {
         let file = match &self.file {
             Some(file) if spent <= waiting + SPENT => file,
             _ => {
+                let new = Rc::new(Spool::new()?);
                 self.end = 0;
-                self.file.insert(Rc::new(Spool::new()?))
+                self.file.insert(new)
             }
         };
         let start = self.end;

@@ -116,8 +116,9 @@ impl Merge<'_> {
         // What was read of a record goes first.
         let moved = order.splice(stream.number, stream.source.buffer.bytes(), &stream.source, most);
         stream.source.buffer.take(usize::MAX);
-        let inside = order.last(stream.number) != self.plan.rules.terminator;
-        stream.cutter.pass_over(inside);
+        if let Some(last) = order.last(stream.number) {
+            stream.cutter.pass_over(Some(last) != self.plan.rules.terminator);
+        }
         let count = moved.unwrap_or(0);
         stream.source.moved(count);
         self.say_of_file(moved.map(|_| ()));
