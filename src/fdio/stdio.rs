@@ -71,12 +71,27 @@ pub fn is_terminal_out() -> bool {
     !controls && matches!(rustix::termios::tcgetattr(stdout), Ok(_) | Err(Errno::IO))
 }
 
-/// Standard output opened anew, where it is a terminal, so that writes don't wait: the flags of what was inherited are
-/// not ours. None where it is no terminal, or may not be opened.
-#[must_use]
-pub fn own_terminal() -> Option<OwnedFd> {
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    is_terminal_out().then(|| open("/proc/self/fd/1", flags, Mode::empty()).ok()).flatten()
+/// Standard output for one who never waits for it.
+///
+/// A terminal may have less room than poll(2) makes believe. So it is opened anew, where it may be, for writes that don't
+/// wait: the flags of what was inherited are not ours.
+#[derive(Debug)]
+pub struct Unwaited(Option<OwnedFd>);
+
+impl Unwaited {
+    /// Looks what standard output is.
+    #[must_use]
+    pub fn stdout() -> Self {
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        Self(is_terminal_out().then(|| open("/proc/self/fd/1", flags, Mode::empty()).ok()).flatten())
+    }
+}
+
+impl AsFd for Unwaited {
+    /// The terminal that was opened anew, or else standard output.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_ref().map_or(rustix::stdio::stdout(), AsFd::as_fd)
+    }
 }
 
 /// Closes standard output and tells what close(2) had to say: file systems over a network report a full disk only here.

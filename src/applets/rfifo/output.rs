@@ -1,6 +1,6 @@
 //! Standard output: from the FIFO by splice(2) where it can be, and never waited for where others want to be heard.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
@@ -9,8 +9,9 @@ use crate::error::{Error, Named};
 use crate::fdio::fifo::ReadEnd;
 use crate::fdio::pipe::{self, Pipe};
 use crate::fdio::signal::{Inherited, Signal};
+use crate::fdio::stdio::Unwaited;
 use crate::fdio::transfer::{self, Spliced};
-use crate::fdio::{device, signal, stdio};
+use crate::fdio::{device, signal};
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,7 @@ pub(super) struct Output {
     /// What comes before anything else, from `written` on.
     pub(super) pending: Vec<u8>,
     written: usize,
-    /// A terminal may have less room than poll(2) makes believe.
-    terminal: Option<OwnedFd>,
+    out: Unwaited,
     sigpipe: Inherited,
 }
 
@@ -65,7 +65,7 @@ impl Output {
             Some((FileType::RegularFile | FileType::BlockDevice, _)) => Pipe::new().map_or(Way::Copied, Way::Staged),
             _ => Way::Copied,
         };
-        Self { way, pending: Vec::new(), written: 0, terminal: stdio::own_terminal(), sigpipe }
+        Self { way, pending: Vec::new(), written: 0, out: Unwaited::stdout(), sigpipe }
     }
 
     /// Why a run ends that can't write: a reader that left ends it as it ends any program.
@@ -78,9 +78,8 @@ impl Output {
 
     /// Writes what is pending as far as there is room, and tells whether all of it was.
     pub(super) fn flush(&mut self) -> Result<bool, Error> {
-        let out = self.terminal.as_ref().map_or(stdout(), AsFd::as_fd);
         while self.written < self.pending.len() {
-            match transfer::write_now(out, &self.pending[self.written..]) {
+            match transfer::write_now(&self.out, &self.pending[self.written..]) {
                 Ok(0) => return Err(self.failed(Errno::IO)),
                 Ok(count) => self.written += count,
                 Err(Errno::AGAIN) => return Ok(false),

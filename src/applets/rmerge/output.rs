@@ -1,14 +1,14 @@
 //! Standard output, which is never waited for: what it has no room for is kept until it has.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::fdio::spool::Block;
+use crate::fdio::stdio::{self, Unwaited};
 use crate::fdio::transfer::Spliced;
-use crate::fdio::{pipe, stdio, transfer};
+use crate::fdio::{pipe, transfer};
 
 /// From this size on, in bytes, what is held is written.
 pub(super) const ENOUGH: usize = transfer::BUFFER;
@@ -29,8 +29,7 @@ pub(super) struct Output {
     kind: FileType,
     /// When to write to a socket again that had no room: poll(2) doesn't tell that its other side reads no more.
     retry: Option<Instant>,
-    /// A terminal may have less room than poll(2) makes believe.
-    terminal: Option<OwnedFd>,
+    out: Unwaited,
     widened: bool,
     /// The pages of a file can be moved into it.
     splices: bool,
@@ -40,14 +39,23 @@ impl Output {
     pub(super) fn new() -> Self {
         let stat = rustix::fs::fstat(rustix::stdio::stdout());
         let kind = stat.map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode));
-        let terminal = stdio::own_terminal();
         let gone = match kind {
             FileType::Fifo | FileType::Socket => Some(Errno::PIPE),
             _ if stdio::is_terminal_out() => Some(Errno::IO),
             _ => None,
         };
         let splices = kind == FileType::Fifo;
-        Self { held: Vec::new(), done: 0, blocked: false, gone, kind, retry: None, terminal, widened: false, splices }
+        Self {
+            held: Vec::new(),
+            done: 0,
+            blocked: false,
+            gone,
+            kind,
+            retry: None,
+            out: Unwaited::stdout(),
+            widened: false,
+            splices,
+        }
     }
 
     /// Whether there is something to be written for which there was no room.
@@ -137,10 +145,8 @@ impl Output {
             self.widen();
         }
         let mut done = 0;
-        let stdout = rustix::stdio::stdout();
-        let stdout = self.terminal.as_ref().map_or(stdout, AsFd::as_fd);
         while done < bytes.len() {
-            match transfer::write_now(stdout, &bytes[done..]) {
+            match transfer::write_now(&self.out, &bytes[done..]) {
                 Ok(0) => return Err(Errno::IO),
                 Ok(count) => done += count,
                 Err(Errno::AGAIN) => {
