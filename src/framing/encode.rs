@@ -65,19 +65,15 @@ impl<'f> Encoder<'f> {
         let Some(fixed) = &self.format.fixed else { return (0, 0) };
         let mut headers = [None; SHORT];
         for (length, header) in (0..).zip(&mut headers) {
-            *header = self.fixed_field(length).map(|field| fixed.header(field, kind).to_le_bytes());
+            *header = self.fixed_header(kind, length);
         }
         let tail = &self.format.tail;
         let (mut count, mut start) = (0, 0);
         while let Some(head) = bytes[start..].first_chunk::<SHORT>().filter(|_| out.len() < most) {
             let Some(length) = position(head, delimiter) else { break };
             let Some(header) = &headers[length] else { break };
-            // All 16 bytes in one store, and what is too much taken back.
-            let end = out.len() + fixed.size;
-            out.extend_from_slice(header);
-            out.truncate(end);
-            out.extend_from_slice(head);
-            out.truncate(end + length);
+            push_some(out, header, fixed.size);
+            push_some(out, head, length);
             if !tail.is_empty() {
                 out.extend_from_slice(tail);
             }
@@ -87,24 +83,22 @@ impl<'f> Encoder<'f> {
         (count, start)
     }
 
-    /// What the length field says of a payload, where the header has a fixed size and there is room for it.
+    /// The header for a payload, and what is too much of 16 bytes, where it has a fixed size and room for the length.
     #[inline]
-    fn fixed_field(self, length: u64) -> Option<u64> {
+    fn fixed_header(self, kind: u8, length: u64) -> Option<[u8; layout::MOST]> {
         let fixed = self.format.fixed.as_ref()?;
         // A sum that wraps is below the overhead; so is none that doesn't.
         let field = length.wrapping_add(fixed.overhead);
         let fits = field >= fixed.overhead && field <= fixed.most && self.format.max.is_none_or(|max| length <= max);
-        (fits && (field > 0 || self.format.zero == Zero::Frame)).then_some(field)
+        let fits = fits && (field > 0 || self.format.zero == Zero::Frame);
+        fits.then(|| fixed.header(field, kind).to_le_bytes())
     }
 
     /// Appends the header for a payload of `length` bytes to `out`; the payload and [`Self::tail`] are to follow.
     #[inline]
     pub fn header(self, kind: u8, length: u64, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        if let (Some(fixed), Some(field)) = (&self.format.fixed, self.fixed_field(length)) {
-            let end = out.len() + fixed.size;
-            // All 16 bytes in one store, and what is too much taken back.
-            out.extend_from_slice(&fixed.header(field, kind).to_le_bytes());
-            out.truncate(end);
+        if let (Some(fixed), Some(header)) = (&self.format.fixed, self.fixed_header(kind, length)) {
+            push_some(out, &header, fixed.size);
             return Ok(());
         }
         self.any_header(kind, length, out)
@@ -213,6 +207,14 @@ impl<'f> Encoder<'f> {
         let with = field + digits(field);
         if digits(with) == digits(field) { with } else { field + digits(with) }
     }
+}
+
+/// Appends the first `count` of some bytes: all of them, whose number the compiler knows, and what is too much taken back.
+#[inline]
+fn push_some<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N], count: usize) {
+    let end = out.len() + count;
+    out.extend_from_slice(bytes);
+    out.truncate(end);
 }
 
 /// Where a byte is first: sixteen are looked at in one number.
