@@ -22,8 +22,7 @@ pub(super) struct Source {
     fd: OwnedFd,
     /// Other processes may have the same open file, whose flags stay as they are.
     shared: bool,
-    /// A regular file, which makes nobody wait.
-    file: bool,
+    kind: FileType,
     widened: bool,
     pub(super) buffer: ReadBuffer,
 }
@@ -81,7 +80,7 @@ impl Source {
             What::Stdin => Self::inherited(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?)?,
             What::Path(path) | What::Command(path) => Self::at(path, follow)?,
         };
-        if source.file && source.is_output()? {
+        if source.is_file() && source.is_output()? {
             return Err(IS_OUTPUT);
         }
         let stat = rustix::fs::fstat(&source.fd)?;
@@ -93,12 +92,12 @@ impl Source {
     pub(super) fn pipe() -> Result<(Self, OwnedFd), Errno> {
         let Pipe { reader, writer } = Pipe::new()?;
         rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
-        Ok((Self::new(reader, false, false), writer))
+        Ok((Self::new(reader, false, FileType::Fifo), writer))
     }
 
-    fn new(fd: OwnedFd, shared: bool, file: bool) -> Self {
+    fn new(fd: OwnedFd, shared: bool, kind: FileType) -> Self {
         let buffer = ReadBuffer::new(transfer::BUFFER, &fd);
-        Self { fd, shared, file, widened: false, buffer }
+        Self { fd, shared, kind, widened: false, buffer }
     }
 
     fn inherited(fd: OwnedFd) -> Result<Self, Errno> {
@@ -106,8 +105,8 @@ impl Source {
         if rustix::fs::fcntl_getfl(&fd)? & OFlags::RWMODE == OFlags::WRONLY {
             return Err(Errno::BADF);
         }
-        let file = kind(&rustix::fs::fstat(&fd)?) == FileType::RegularFile;
-        Ok(Self::new(fd, !file, file))
+        let kind = kind(&rustix::fs::fstat(&fd)?);
+        Ok(Self::new(fd, kind != FileType::RegularFile, kind))
     }
 
     fn at(path: &OsStr, follow: bool) -> Result<Self, Errno> {
@@ -124,8 +123,8 @@ impl Source {
         let access = if fifo && follow { OFlags::RDWR } else { OFlags::RDONLY };
         // A FIFO is not waited for here, but in poll(2), which sees no end before there was a writer.
         let fd = stdio::open(path, access | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty())?;
-        let file = kind(&rustix::fs::fstat(&fd)?) == FileType::RegularFile;
-        Ok(Self::new(fd, false, file))
+        let kind = kind(&rustix::fs::fstat(&fd)?);
+        Ok(Self::new(fd, false, kind))
     }
 
     /// Whether it is a file that standard output writes into, and there is something in it.
@@ -136,9 +135,14 @@ impl Source {
         Ok(device::is_same(&stat, &output) && u64::try_from(stat.st_size).is_ok_and(|size| size > at))
     }
 
-    /// Whether it is a regular file.
+    /// Whether it is a regular file, which makes nobody wait.
     pub(super) fn is_file(&self) -> bool {
-        self.file
+        self.kind == FileType::RegularFile
+    }
+
+    /// Whether it is a pipe or FIFO.
+    pub(super) fn is_pipe(&self) -> bool {
+        self.kind == FileType::Fifo
     }
 
     /// Reads once what is there: 0 is the end, AGAIN says that there is nothing yet. A full buffer grows up to `most`

@@ -1,4 +1,4 @@
-//! Inputs that wait for their turn: what has come of them is kept in memory, and beyond a limit in one file without a name.
+//! Inputs that wait for their turn: what has come of them is kept in memory, and beyond a limit in a file without a name.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd;

@@ -11,7 +11,7 @@ use super::merge::{Merge, Place};
 use super::order::Order;
 use super::output::ENOUGH;
 use super::records::{Cut, Long};
-use crate::fdio::pipe::{self, PAGE};
+use crate::fdio::pipe::PAGE;
 use crate::fdio::poll;
 use crate::report::{self, Subject};
 
@@ -105,14 +105,14 @@ impl Merge<'_> {
     /// bytes. None where it has to be read.
     fn keep_as_it_is(&mut self, stream: &mut Stream, place: Place, most: usize) -> Option<usize> {
         let plain = self.dresser.is_plain() && self.plan.rules.long == Long::Hold && stream.left.is_none();
-        if place != Place::Kept || !plain || stream.source.unread() < MANY {
-            return None;
-        }
         // What a socket's packet has beyond what is asked for would be lost.
-        if !pipe::is_pipe(&stream.source) {
+        if place != Place::Kept || !plain || !stream.source.is_pipe() {
             return None;
         }
         let order = self.order.as_mut().filter(|order| order.goes_to_file(stream.number))?;
+        if stream.source.unread() < MANY {
+            return None;
+        }
         // What was read of a record goes first.
         let moved = order.splice(stream.number, stream.source.buffer.bytes(), &stream.source, most);
         stream.source.buffer.take(usize::MAX);
