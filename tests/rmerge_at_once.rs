@@ -1,6 +1,6 @@
 //! rmerge when several things happen before it looks: it is stopped meanwhile, so that it finds all of them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus, Stdio};
@@ -8,6 +8,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use rustix::process::Signal;
 
 use crate::rmerge::{read_exactly, start};
+use crate::rmerge_inputs::writer;
 use crate::support::{self, Sandbox, finish, is_asleep, wait_until};
 
 /// The letter of a process's state; of one that is gone, X.
@@ -37,10 +38,6 @@ fn end(mut child: Child) -> (String, String, ExitStatus) {
     wait_until("it has ended", || child.try_wait().unwrap().is_some());
     let (printed, said, status) = finish(child);
     (String::from_utf8(printed).unwrap(), said, status)
-}
-
-fn writer(sandbox: &Sandbox, name: &str) -> File {
-    OpenOptions::new().write(true).open(sandbox.path(name)).unwrap()
 }
 
 #[test]

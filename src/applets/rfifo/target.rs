@@ -49,7 +49,7 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct Target<'a> {
     pub(super) path: Path,
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     open: Option<Open>,
     /// How many have been open so far.
     pub(super) opens: u64,

@@ -49,8 +49,6 @@ pub(super) struct Writing<'a> {
     caught: Caught,
     progress: Progress,
     widens: bool,
-    /// Only whole lines are written, and by others than this.
-    drops: bool,
 }
 
 /// Relays until the input ends; returns the exit status.
@@ -64,7 +62,6 @@ pub(super) fn run(path: Path, plan: &Plan) -> Result<u8, Error> {
         caught,
         progress: Progress::new(plan.progress, stdin()),
         widens: plan.size.is_none(),
-        drops: plan.drop.is_some(),
     };
     let status = match plan.drop {
         Some(dropping) => Dropped::new(dropping).relay(&mut writing)?,
@@ -201,7 +198,8 @@ impl Writing<'_> {
     /// Dies of the signal that came, after writing what there is room for.
     fn die(&mut self) -> Result<u8, Error> {
         let Some(signal) = self.caught.next() else { return Ok(0) };
-        while let Some(count) = self.lines.next().filter(|_| !self.drops) {
+        // With --drop only whole lines are written, and by others than this.
+        while let Some(count) = self.lines.next().filter(|_| self.target.plan.drop.is_none()) {
             if !matches!(self.write(count), Ok(Ok(()))) {
                 break;
             }
